@@ -1,0 +1,188 @@
+"""Interval estimates of counts, sums and quantiles."""
+
+from math import exp, inf, lgamma, log, log1p, sqrt
+from statistics import NormalDist
+
+from attrs import frozen
+
+from salespipeline.errors import InvalidValueError, WrongTypeError, brief
+
+
+@frozen
+class Interval:
+    """The range that an estimate's true value lies in, at a level of confidence.
+
+    Attributes:
+        low: The lower end, or None where the data leave it open.
+        high: The upper end, or None where the data leave it open.
+        level: The confidence, such as 0.95.
+        method: How it was computed.
+    """
+
+    low: float | None
+    high: float | None
+    level: float
+    method: str
+
+    def __contains__(self, value: float) -> bool:
+        """Whether a value lies in it, ends included."""
+        low = -inf if self.low is None else self.low
+        high = inf if self.high is None else self.high
+        return low <= value <= high
+
+
+def check_level(level: object) -> float:
+    """The level of confidence itself, a number between 0 and 1.
+
+    Raises:
+        WrongTypeError: It is no number.
+        InvalidValueError: It is not strictly between 0 and 1.
+    """
+    if isinstance(level, bool) or not isinstance(level, int | float):
+        raise WrongTypeError("level", "a number between 0 and 1, such as 0.95", level)
+    if not 0 < level < 1:
+        raise InvalidValueError("level", (f"{level!r} is not between 0 and 1, such as 0.95",))
+    return float(level)
+
+
+def normal_quantile(level: float) -> float:
+    """The z that a two-sided interval of a level needs: 1.96 for 0.95."""
+    return NormalDist().inv_cdf(0.5 + check_level(level) / 2)
+
+
+def wilson(successes: int, trials: int, level: float = 0.95) -> Interval | None:
+    """Wilson's score interval of a proportion, the one to use unless there is a reason.
+
+    Args:
+        successes: How many of the trials succeeded.
+        trials: How many there were.
+        level: The confidence.
+
+    Returns:
+        The interval within 0 to 1, or None without a trial.
+
+    Raises:
+        InvalidValueError: The counts are negative, or more succeeded than were tried.
+
+    Source: Newcombe, Statistics in Medicine 17 (1998) 857-872, method 3.
+
+    >>> interval = wilson(81, 263)
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.2553, 0.3662)
+    """
+    _check_counts(successes, trials)
+    if trials == 0:
+        return None
+    z2 = normal_quantile(level) ** 2
+    share = successes / trials
+    middle = share + z2 / (2 * trials)
+    reach = sqrt(z2 * (share * (1 - share) + z2 / (4 * trials)) / trials)
+    scale = 1 + z2 / trials
+    low = 0.0 if successes == 0 else (middle - reach) / scale
+    high = 1.0 if successes == trials else (middle + reach) / scale
+    return Interval(low, high, level, "wilson")
+
+
+def jeffreys(successes: int, trials: int, level: float = 0.95) -> Interval | None:
+    """Jeffreys' interval of a proportion: equal tails of Beta(successes + ½, failures + ½).
+
+    Args:
+        successes: How many of the trials succeeded.
+        trials: How many there were.
+        level: The confidence.
+
+    Returns:
+        The interval, its lower end 0 where none and its upper end 1 where all succeeded, or
+        None without a trial.
+
+    Source: Brown, Cai and DasGupta, Statistical Science 16 (2001) 101-133.
+
+    >>> interval = jeffreys(15, 148)
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.0604, 0.1576)
+    """
+    _check_counts(successes, trials)
+    tail = (1 - check_level(level)) / 2
+    if trials == 0:
+        return None
+    a, b = successes + 0.5, trials - successes + 0.5
+    low = 0.0 if successes == 0 else _beta_quantile(tail, a, b)
+    high = 1.0 if successes == trials else _beta_quantile(1 - tail, a, b)
+    return Interval(low, high, level, "jeffreys")
+
+
+def log_log(survival: float, error: float, level: float = 0.95) -> Interval | None:
+    """The interval of a survival probability on the complementary log-log scale.
+
+    It stays within 0 to 1 and need not be symmetric.
+
+    Args:
+        survival: The estimate S, from 0 to 1.
+        error: Its standard error (Greenwood's).
+        level: The confidence.
+
+    Returns:
+        The interval, or None where S is 0 or 1, at which the scale has no value.
+
+    Source: Kalbfleisch and Prentice, The Statistical Analysis of Failure Time Data (2002), 1.4.
+
+    >>> interval = log_log(0.5, 0.1)
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.2946, 0.6763)
+    """
+    z = normal_quantile(level)
+    if not 0 < survival < 1:
+        return None
+    reach = z * error / (survival * abs(log(survival)))
+    if reach == 0:
+        return Interval(survival, survival, level, "log-log")
+    low, high = survival ** exp(min(reach, 700.0)), survival ** exp(-reach)
+    return Interval(low, high, level, "log-log")
+
+
+def _check_counts(successes: object, trials: object) -> None:
+    for name, count in (("successes", successes), ("trials", trials)):
+        if type(count) is not int:
+            raise WrongTypeError(name, "a whole number", count)
+    if not 0 <= successes <= trials:  # type: ignore[operator]
+        fault = f"{brief(successes)} of {brief(trials)} is not a part of a whole"
+        raise InvalidValueError("counts", (fault,))
+
+
+def _beta_quantile(p: float, a: float, b: float) -> float:
+    """The value below which a share ``p`` of Beta(a, b) lies, by bisection."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if _beta_cdf(middle, a, b) < p:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _beta_cdf(x: float, a: float, b: float) -> float:
+    """The regularised incomplete beta function."""
+    front = lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)
+    if x < (a + 1) / (a + b + 2):
+        return exp(front) * _continued_fraction(x, a, b) / a
+    return 1 - exp(front) * _continued_fraction(1 - x, b, a) / b
+
+
+def _continued_fraction(x: float, a: float, b: float) -> float:
+    """The continued fraction of the incomplete beta function, by Lentz's method.
+
+    Source: DLMF 8.17.22.
+    """
+    tiny = 1e-300
+    value, c, d = tiny, tiny, 0.0
+    for m in range(1000):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)) if m else 1.0
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for term in (even, odd):
+            d = 1 / ((1 + term * d) or tiny)
+            c = (1 + term / c) or tiny
+            value *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return value

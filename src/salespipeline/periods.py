@@ -1,0 +1,279 @@
+"""Instants in UTC, half-open periods, and calendar steps between them.
+
+Every instant that enters the library is converted to UTC here: arithmetic between two datetimes
+of one `ZoneInfo` compares wall clocks and is wrong across summer time.
+A `zone` says in which calendar a day, week or month is counted; its default is UTC.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, tzinfo
+from enum import StrEnum
+from typing import Self
+
+from attrs import field, frozen
+from dateutil.relativedelta import relativedelta
+
+from salespipeline.errors import InvalidValueError, NaiveTimeError, WrongTypeError
+
+
+class Unit(StrEnum):
+    """A calendar step."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+_STEP = {
+    Unit.DAY: relativedelta(days=1),
+    Unit.WEEK: relativedelta(weeks=1),
+    Unit.MONTH: relativedelta(months=1),
+    Unit.QUARTER: relativedelta(months=3),
+    Unit.YEAR: relativedelta(years=1),
+}
+
+
+def utc(value: object, name: str = "at") -> datetime:
+    """The same instant as a plain `datetime` in UTC.
+
+    Args:
+        value: A datetime with a zone; subclasses such as a pandas ``Timestamp`` are read as
+            instants, to the microsecond.
+        name: What the value is, for the message.
+
+    Raises:
+        WrongTypeError: It is not a datetime (a `date` is a day, not an instant).
+        NaiveTimeError: It has no zone.
+        InvalidValueError: It lies outside the years 1 to 9999 once in UTC.
+
+    >>> from datetime import timedelta, timezone
+    >>> utc(datetime(2026, 3, 1, 1, tzinfo=timezone(timedelta(hours=2))))
+    datetime.datetime(2026, 2, 28, 23, 0, tzinfo=datetime.timezone.utc)
+    """
+    if type(value) is datetime and value.tzinfo is UTC:
+        return value
+    if not isinstance(value, datetime):
+        raise WrongTypeError(name, "a datetime with a zone", value)
+    if value.utcoffset() is None:
+        raise NaiveTimeError(name, value)
+    try:
+        moved = value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidValueError(name, (f"{value!r} lies outside the calendar in UTC",)) from None
+    return datetime.combine(_plain_date(moved), _plain_time(moved), UTC)
+
+
+def _plain_date(value: datetime) -> date:
+    return date(value.year, value.month, value.day)
+
+
+def _plain_time(value: datetime) -> time:
+    return time(value.hour, value.minute, value.second, value.microsecond)
+
+
+def check_zone(zone: object) -> tzinfo:
+    """The zone itself.
+
+    Raises:
+        WrongTypeError: It is no `tzinfo`; a name must be given as ``ZoneInfo(name)``.
+    """
+    if not isinstance(zone, tzinfo):
+        raise WrongTypeError("zone", "a tzinfo such as UTC or ZoneInfo('Europe/Berlin')", zone)
+    return zone
+
+
+def check_date(value: object, name: str) -> date:
+    """The calendar date itself.
+
+    Raises:
+        WrongTypeError: It is no `date`, or a datetime, which is an instant.
+    """
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise WrongTypeError(name, "a date without a time", value)
+    return value
+
+
+def on(at: datetime, zone: tzinfo = UTC) -> date:
+    """The calendar date of an instant in a zone.
+
+    >>> on(datetime(2026, 12, 31, 23, 30, tzinfo=UTC))
+    datetime.date(2026, 12, 31)
+    """
+    if zone is UTC and at.tzinfo is UTC:
+        return at.date()
+    return _plain_date(utc(at).astimezone(check_zone(zone)))
+
+
+def days_between(start: datetime, end: datetime, zone: tzinfo = UTC) -> int:
+    """The days from one instant to another: the difference of their calendar dates in a zone.
+
+    Negative where ``end`` is on an earlier date than ``start``; never clamped.
+    Counting dates, not 24-hour spans, is unbiased for a mean and does not shift with summer time.
+
+    >>> days_between(datetime(2026, 1, 1, 23, tzinfo=UTC), datetime(2026, 1, 2, 1, tzinfo=UTC))
+    1
+    """
+    return on(end, zone).toordinal() - on(start, zone).toordinal()
+
+
+def midnight(day: date, zone: tzinfo = UTC) -> datetime:
+    """The instant, in UTC, at which a calendar date begins in a zone.
+
+    Raises:
+        WrongTypeError: ``day`` is no date, or ``zone`` no zone.
+        InvalidValueError: That instant lies outside the calendar in UTC.
+    """
+    naive = datetime.combine(check_date(day, "day"), time())
+    return utc(naive.replace(tzinfo=check_zone(zone)), "day")
+
+
+@frozen
+class Period:
+    """A stretch of time from ``start`` up to, and without, ``end``.
+
+    Periods that follow each other share an instant and no moment, so counts over them add.
+
+    Args:
+        start: The first instant in it.
+        end: The first instant after it; later than ``start``.
+
+    Raises:
+        InvalidValueError: ``end`` is not after ``start``.
+
+    >>> Period.month(2026, 2).days()
+    28
+    >>> Period.quarter(2026, 1, first_month=4).start.date()
+    datetime.date(2026, 4, 1)
+    """
+
+    start: datetime = field(converter=lambda value: utc(value, "start"))
+    end: datetime = field(converter=lambda value: utc(value, "end"))
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a period without any moment in it."""
+        if self.end <= self.start:
+            fault = f"the end {self.end.isoformat()} is not after {self.start.isoformat()}"
+            raise InvalidValueError("period", (fault,))
+
+    @classmethod
+    def between(cls, start: date, end: date, *, zone: tzinfo = UTC) -> Self:
+        """From the beginning of one calendar date to the beginning of another."""
+        return cls(midnight(start, zone), midnight(end, zone))
+
+    @classmethod
+    def day(cls, day: date, *, zone: tzinfo = UTC) -> Self:
+        """One calendar date; 23 or 25 hours long when the clocks change."""
+        return cls._from(check_date(day, "day"), Unit.DAY, zone)
+
+    @classmethod
+    def week(cls, year: int, week: int, *, zone: tzinfo = UTC) -> Self:
+        """A week of ISO 8601: from Monday; week 1 holds the year's first Thursday."""
+        try:
+            monday = date.fromisocalendar(year, week, 1)
+        except (TypeError, ValueError, OverflowError) as fault:
+            raise InvalidValueError("week", (f"{year!r}, {week!r}: {fault}",)) from None
+        return cls._from(monday, Unit.WEEK, zone)
+
+    @classmethod
+    def month(cls, year: int, month: int, *, zone: tzinfo = UTC) -> Self:
+        """A calendar month."""
+        return cls._from(_first_of(year, month), Unit.MONTH, zone)
+
+    @classmethod
+    def quarter(cls, year: int, quarter: int, *, first_month: int = 1, zone: tzinfo = UTC) -> Self:
+        """A quarter of a year that begins with ``first_month``.
+
+        Args:
+            year: The calendar year in which the year begins.
+            quarter: 1 to 4.
+            first_month: 1 for calendar years, 4 for a fiscal year from April.
+            zone: The zone whose calendar counts.
+        """
+        if quarter not in (1, 2, 3, 4):
+            raise InvalidValueError("quarter", (f"{quarter!r} is not one of 1, 2, 3, 4",))
+        start = _first_of(year, first_month) + relativedelta(months=3 * (quarter - 1))
+        return cls._from(start, Unit.QUARTER, zone)
+
+    @classmethod
+    def year(cls, year: int, *, first_month: int = 1, zone: tzinfo = UTC) -> Self:
+        """A year that begins with ``first_month`` of the calendar year ``year``."""
+        return cls._from(_first_of(year, first_month), Unit.YEAR, zone)
+
+    @classmethod
+    def containing(
+        cls, at: datetime, unit: Unit, *, first_month: int = 1, zone: tzinfo = UTC
+    ) -> Self:
+        """The calendar step that an instant lies in.
+
+        Args:
+            at: The instant.
+            unit: Day, week (from Monday), month, quarter or year.
+            first_month: The month that years, and so quarters, begin with.
+            zone: The zone whose calendar counts.
+        """
+        unit = check_unit(unit)
+        return cls._from(_floor(on(utc(at), zone), unit, first_month), unit, zone)
+
+    @classmethod
+    def _from(cls, start: date, unit: Unit, zone: tzinfo) -> Self:
+        try:
+            end = start + _STEP[unit]
+        except (ValueError, OverflowError):
+            fault = f"the {unit} from {start} ends outside the calendar"
+            raise InvalidValueError("period", (fault,)) from None
+        return cls.between(start, end, zone=zone)
+
+    def __contains__(self, at: datetime) -> bool:
+        """Whether an instant lies in the period."""
+        return self.start <= utc(at) < self.end
+
+    def days(self, zone: tzinfo = UTC) -> int:
+        """The calendar days from its start to its end in a zone."""
+        return days_between(self.start, self.end, zone)
+
+    def steps(self, unit: Unit, *, first_month: int = 1, zone: tzinfo = UTC) -> Iterator[Self]:
+        """The whole calendar steps that touch the period, in order.
+
+        The first and the last may reach beyond it: a month is always a whole month.
+
+        >>> quarter = Period.quarter(2026, 1)
+        >>> [month.days() for month in quarter.steps(Unit.MONTH)]
+        [31, 28, 31]
+        """
+        step = self.containing(self.start, unit, first_month=first_month, zone=zone)
+        while step.start < self.end:
+            yield step
+            step = self._from(on(step.end, zone), check_unit(unit), zone)
+
+
+def check_unit(unit: object) -> Unit:
+    """The calendar step that a value names.
+
+    Raises:
+        InvalidValueError: It names none.
+    """
+    try:
+        return Unit(unit)  # type: ignore[arg-type]
+    except ValueError:
+        known = ", ".join(Unit)
+        raise InvalidValueError("unit", (f"{unit!r} is not one of {known}",)) from None
+
+
+def _first_of(year: int, month: int) -> date:
+    try:
+        return date(year, month, 1)
+    except (TypeError, ValueError, OverflowError) as fault:
+        raise InvalidValueError("month", (f"{year!r}, {month!r}: {fault}",)) from None
+
+
+def _floor(day: date, unit: Unit, first_month: int) -> date:
+    """The date on which the calendar step that holds ``day`` begins."""
+    if unit is Unit.DAY:
+        return day
+    if unit is Unit.WEEK:
+        return day - relativedelta(days=day.weekday())
+    anchor = _first_of(day.year, first_month).month
+    months = {Unit.MONTH: 1, Unit.QUARTER: 3, Unit.YEAR: 12}[unit]
+    return day.replace(day=1) - relativedelta(months=(day.month - anchor) % months)
