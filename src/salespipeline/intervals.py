@@ -128,7 +128,7 @@ def log_log(survival: float, error: float, level: float = 0.95) -> Interval | No
 
     >>> interval = log_log(0.5, 0.1)
     >>> round(interval.low, 4), round(interval.high, 4)
-    (0.2946, 0.6763)
+    (0.2952, 0.6745)
     """
     z = normal_quantile(level)
     if not 0 < survival < 1:

@@ -13,6 +13,7 @@ from typing import Self
 from attrs import field, frozen
 from dateutil.relativedelta import relativedelta
 
+from salespipeline._doors import choice
 from salespipeline.errors import InvalidValueError, NaiveTimeError, WrongTypeError
 
 
@@ -213,7 +214,7 @@ class Period:
             first_month: The month that years, and so quarters, begin with.
             zone: The zone whose calendar counts.
         """
-        unit = check_unit(unit)
+        unit = choice(Unit, unit, "unit")
         return cls._from(_floor(on(utc(at), zone), unit, first_month), unit, zone)
 
     @classmethod
@@ -245,20 +246,7 @@ class Period:
         step = self.containing(self.start, unit, first_month=first_month, zone=zone)
         while step.start < self.end:
             yield step
-            step = self._from(on(step.end, zone), check_unit(unit), zone)
-
-
-def check_unit(unit: object) -> Unit:
-    """The calendar step that a value names.
-
-    Raises:
-        InvalidValueError: It names none.
-    """
-    try:
-        return Unit(unit)  # type: ignore[arg-type]
-    except ValueError:
-        known = ", ".join(Unit)
-        raise InvalidValueError("unit", (f"{unit!r} is not one of {known}",)) from None
+            step = self._from(on(step.end, zone), choice(Unit, unit, "unit"), zone)
 
 
 def _first_of(year: int, month: int) -> date:

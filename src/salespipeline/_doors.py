@@ -1,0 +1,63 @@
+"""Checks at the door: what is not of the right kind is refused here, by name.
+
+Snapshots and events carry no validators of their own; whatever builds one calls these.
+"""
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import TypeVar
+
+from salespipeline.errors import UnknownKeyError, WrongTypeError
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+
+def instance(kind: type[T], value: object, name: str) -> T:
+    """The value itself, which must be of a kind.
+
+    Raises:
+        WrongTypeError: It is of another.
+    """
+    if not isinstance(value, kind):
+        raise WrongTypeError(name, f"a {kind.__name__}", value)
+    return value
+
+
+def instances(kind: type[T], values: object, name: str) -> tuple[T, ...]:
+    """Several values of a kind as a tuple.
+
+    Raises:
+        WrongTypeError: They cannot be iterated, are one text, or one of them is of another kind.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise WrongTypeError(name, f"several {kind.__name__} values", values)
+    return tuple(instance(kind, value, name) for value in values)
+
+
+def text(value: object, name: str) -> str:
+    """Text that is not empty, such as an id or a key, as a plain `str`.
+
+    Raises:
+        WrongTypeError: It is no text, or empty.
+    """
+    if not isinstance(value, str) or not value:
+        raise WrongTypeError(name, "text that is not empty", value)
+    return str.__str__(value) if type(value) is not str else value
+
+
+def choice(kind: type[E], value: object, name: str) -> E:
+    """The member of an enum that a value is, or whose text it is.
+
+    Raises:
+        UnknownKeyError: There is none.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        raise UnknownKeyError(name, value, tuple(kind)) from None
+
+
+def optional(check: Callable[[object, str], T], value: object, name: str) -> T | None:
+    """None, or what a check makes of a value."""
+    return None if value is None else check(value, name)

@@ -1,0 +1,376 @@
+"""What a contact and a deal have in common: a snapshot built by replaying events.
+
+A snapshot is built through a mutable twin of its class, a draft with the same slots, which becomes
+the frozen snapshot by assigning its class once every event is applied. That is three times as fast
+as one frozen copy per event, and happens here only.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from typing import Any, ClassVar, Self, TypeVar
+
+from attrs import fields
+
+from salespipeline._doors import choice, optional, text
+from salespipeline.attributes import Attributes, plain
+from salespipeline.errors import InvalidValueError, UnknownKeyError, brief
+from salespipeline.events import (
+    ActivityRecorded,
+    ApprovalWithdrawn,
+    Approved,
+    Assessed,
+    Deleted,
+    Direction,
+    Event,
+    FieldSet,
+    Merged,
+    NextStep,
+    NextStepDone,
+    NextStepPlanned,
+    OwnerChanged,
+    Voided,
+)
+from salespipeline.periods import check_date, utc
+from salespipeline.rules import Code, Decision, Denial, DeniedError, Result
+
+E = TypeVar("E", bound=Event)
+Apply = Callable[[Any, Any], None]
+
+ATTRIBUTE = "attributes."
+
+
+class Record:
+    """The commands and the replay of every kind of record."""
+
+    __slots__ = ()
+
+    id: str
+    version: int
+    changed_at: datetime
+    owner: str | None
+    source: str | None
+    next_step: NextStep | None
+    approvals: frozenset[str]
+    verdict: str | None
+    attributes: Attributes
+
+    kind: ClassVar[str]
+    fields: ClassVar[Mapping[str, Callable[[object, str], Any]]]
+    _applied: ClassVar[Mapping[type, Apply]]
+    _draft: ClassVar[type]
+    _names: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Make the class's mutable twin; called once, when the class is defined."""
+        cls._names = tuple(each.name for each in fields(cls))  # type: ignore[arg-type, misc]
+        cls._draft = type(f"{cls.__name__}Draft", (Record,), {"__slots__": cls._names})
+
+    @classmethod
+    def replay(cls, events: Iterable[Event], start: Self | None = None) -> Self | None:
+        """The snapshot after events in sequence order.
+
+        Args:
+            events: The events that hold, without voided ones; the first creates the record
+                where ``start`` is None.
+            start: The snapshot to go on from.
+
+        Returns:
+            The snapshot, or None once the record is deleted, or without any event.
+        """
+        draft = cls._draft()
+        for name in cls._names if start is not None else ():
+            setattr(draft, name, getattr(start, name))
+        applied, event = cls._applied, None
+        try:
+            for event in events:  # noqa: B007 - the last one is asked for below
+                applied[type(event)](draft, event)
+        except _GoneError:
+            return None
+        if event is None:
+            return start
+        draft.version = event.sequence
+        draft.__class__ = cls
+        return draft  # type: ignore[no-any-return]
+
+    @property
+    def subject(self) -> str:
+        """The kind and id of the record, for messages."""
+        return f"{self.kind} {self.id!r}"
+
+    def too_early(self, at: datetime | None) -> tuple[Denial, ...]:
+        """The denial of a change before the record's last one, if it is that early."""
+        if at is None or utc(at) >= self.changed_at:
+            return ()
+        earliest = self.changed_at.isoformat()
+        message = f"{utc(at).isoformat()} is before its last change; earliest: {earliest}"
+        return (Denial(Code.BEFORE_LAST_EVENT, self.kind, "at", at, self.changed_at, message),)
+
+    def happen(
+        self, kind: Callable[..., E], at: datetime, by: str, role: str | None, **facts: object
+    ) -> tuple[Self, E]:
+        """The next snapshot and the event that leads to it; the move is already decided."""
+        event = kind(
+            record=self.id,
+            sequence=self.version + 1,
+            at=utc(at),
+            by=text(by, "by"),
+            role=optional(text, role, "role"),
+            **facts,
+        )
+        after = type(self).replay((event,), self)
+        return after, event  # type: ignore[return-value] # only Deleted leaves nothing
+
+    def change(
+        self, kind: Callable[..., E], at: datetime, by: str, role: str | None, **facts: object
+    ) -> tuple[Self, E]:
+        """`happen`, denied where it is before the record's last change."""
+        early = self.too_early(at)
+        if early:
+            command = f"record {getattr(kind, '__name__', 'an event')} on"
+            decision = Decision[str](self.id, self.id, Result.DENIED, early, (), command)
+            raise DeniedError(self.subject, decision)
+        return self.happen(kind, at, by, role, **facts)
+
+    def change_owner(
+        self, owner: str | None, *, at: datetime, by: str, role: str | None = None
+    ) -> tuple[Self, OwnerChanged]:
+        """Give the record to somebody else, or to nobody."""
+        return self.change(OwnerChanged, at, by, role, owner=optional(text, owner, "owner"))
+
+    def set_field(
+        self, field: str, value: object, *, at: datetime, by: str, role: str | None = None
+    ) -> tuple[Self, FieldSet]:
+        """Set a field that no other command sets, or an attribute.
+
+        Args:
+            field: The field's name, or ``attributes.`` and an attribute's name.
+            value: Its new value; None where it has none.
+            at: When.
+            by: Who.
+            role: What they act as.
+
+        Raises:
+            UnknownKeyError: There is no such field, or another command sets it.
+        """
+        return self.change(FieldSet, at, by, role, field=field, value=self.checked(field, value))
+
+    @classmethod
+    def checked(cls, field: str, value: object) -> object:
+        """The value of a field in the form in which snapshots hold it."""
+        if isinstance(field, str) and field.startswith(ATTRIBUTE) and field != ATTRIBUTE:
+            return plain(value)
+        if not isinstance(field, str) or field not in cls.fields:
+            known = (*cls.fields, f"{ATTRIBUTE}<name>")
+            raise UnknownKeyError(f"field of a {cls.kind}", field, known)
+        return optional(cls.fields[field], value, field)
+
+    def record_activity(
+        self,
+        activity: str,
+        *,
+        at: datetime,
+        by: str,
+        role: str | None = None,
+        direction: Direction | str | None = None,
+        recorded_at: datetime | None = None,
+    ) -> tuple[Self, ActivityRecorded]:
+        """Note a call, an e-mail, a visit: it may be dated back, since no state changes.
+
+        Args:
+            activity: What kind of activity, such as ``call``.
+            at: When it happened; any instant not before the record began.
+            by: Who did it.
+            role: What they acted as.
+            direction: Inbound from them, or outbound to them.
+            recorded_at: When the system learns of it, where that is later than ``at``.
+        """
+        learnt = optional(utc, recorded_at, "recorded_at")
+        if learnt is not None and learnt < utc(at):
+            fault = f"{learnt.isoformat()} is before the activity itself"
+            raise InvalidValueError("recorded_at", (fault,))
+        towards = None if direction is None else choice(Direction, direction, "direction")
+        return self.happen(
+            ActivityRecorded, at, by, role,
+            kind=text(activity, "activity"), direction=towards, recorded_at=learnt,
+        )  # fmt: skip
+
+    def plan_next_step(
+        self, what: str, *, at: datetime, by: str, role: str | None = None, due: date | None = None
+    ) -> tuple[Self, NextStepPlanned]:
+        """Agree on a next step, in place of any other.
+
+        Args:
+            what: The step.
+            at: When it was agreed.
+            by: Who agreed it.
+            role: What they acted as.
+            due: The calendar date by which it is to be done.
+        """
+        day = optional(check_date, due, "due")
+        return self.change(NextStepPlanned, at, by, role, what=text(what, "what"), due=day)
+
+    def complete_next_step(
+        self, *, at: datetime, by: str, role: str | None = None
+    ) -> tuple[Self, NextStepDone]:
+        """Note that the planned next step is done."""
+        return self.change(NextStepDone, at, by, role)
+
+    def assess(
+        self,
+        framework: str,
+        criterion: str,
+        answer: str,
+        *,
+        at: datetime,
+        by: str,
+        role: str | None = None,
+        evidence: str | None = None,
+        source: str | None = None,
+        expires_at: datetime | None = None,
+        verdict: str | None = None,
+    ) -> tuple[Self, Assessed]:
+        """Answer one criterion of a qualification framework.
+
+        Args:
+            framework: The framework's key, such as ``bant``.
+            criterion: The criterion's key, such as ``budget``.
+            answer: The answer's key: unknown, unmet, partly or met.
+            at: When it was answered.
+            by: Who answered it.
+            role: What they acted as.
+            evidence: What the answer rests on.
+            source: Who or what gave it.
+            expires_at: When it ceases to hold.
+            verdict: The verdict that results; None leaves it as it is.
+        """
+        return self.change(
+            Assessed, at, by, role,
+            framework=text(framework, "framework"),
+            criterion=text(criterion, "criterion"),
+            answer=text(answer, "answer"),
+            evidence=optional(text, evidence, "evidence"),
+            source=optional(text, source, "source"),
+            expires_at=optional(utc, expires_at, "expires_at"),
+            verdict=optional(text, verdict, "verdict"),
+        )  # fmt: skip
+
+    def approve(
+        self, approval: str, *, at: datetime, by: str, role: str | None = None
+    ) -> tuple[Self, Approved]:
+        """Give the approval of a role; it holds until the record leaves its stage."""
+        return self.change(Approved, at, by, role, approval=text(approval, "approval"))
+
+    def withdraw_approval(
+        self, approval: str, *, at: datetime, by: str, role: str | None = None
+    ) -> tuple[Self, ApprovalWithdrawn]:
+        """Take an approval back.
+
+        Raises:
+            UnknownKeyError: No such approval is in force.
+        """
+        if approval not in self.approvals:
+            known = tuple(sorted(self.approvals))
+            raise UnknownKeyError(f"approval of {self.subject}", approval, known)
+        return self.change(ApprovalWithdrawn, at, by, role, approval=approval)
+
+    def delete(
+        self, *, at: datetime, by: str, role: str | None = None, why: str | None = None
+    ) -> tuple[None, Deleted]:
+        """Delete the record; its history keeps it for figures of earlier instants."""
+        reason = optional(text, why, "why")
+        _, event = self.change(Deleted, at, by, role, why=reason)
+        return None, event
+
+
+def check_id(value: object) -> str:
+    """A record's id.
+
+    Raises:
+        WrongTypeError: It is no text, or empty.
+    """
+    return text(value, "id")
+
+
+def check_contacts(values: object) -> tuple[str, ...]:
+    """The ids of contacts, each once.
+
+    Raises:
+        InvalidValueError: They are not several ids.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InvalidValueError("contacts", (f"{brief(values)} is not several ids",))
+    return tuple(dict.fromkeys(text(value, "contacts") for value in values))
+
+
+def touch(draft: Any, event: Event) -> None:
+    if event.at > draft.changed_at:
+        draft.changed_at = event.at
+
+
+class _GoneError(Exception):
+    """The record is deleted: there is no snapshot."""
+
+
+def _deleted(draft: Any, event: Event) -> None:
+    raise _GoneError
+
+
+def _no_change(draft: Any, event: Event) -> None:
+    """An activity changes no state."""
+
+
+def _field_set(draft: Any, event: FieldSet) -> None:
+    if event.field.startswith(ATTRIBUTE):
+        name = event.field.removeprefix(ATTRIBUTE)
+        draft.attributes = draft.attributes.with_value(name, event.value)
+    else:
+        setattr(draft, event.field, event.value)
+    touch(draft, event)
+
+
+def _owner_changed(draft: Any, event: OwnerChanged) -> None:
+    draft.owner = event.owner
+    touch(draft, event)
+
+
+def _next_step_planned(draft: Any, event: NextStepPlanned) -> None:
+    draft.next_step = NextStep(event.what, event.due)
+    touch(draft, event)
+
+
+def _next_step_done(draft: Any, event: NextStepDone) -> None:
+    draft.next_step = None
+    touch(draft, event)
+
+
+def _assessed(draft: Any, event: Assessed) -> None:
+    if event.verdict is not None:
+        draft.verdict = event.verdict
+    touch(draft, event)
+
+
+def _approved(draft: Any, event: Approved) -> None:
+    draft.approvals |= {event.approval}
+    touch(draft, event)
+
+
+def _approval_withdrawn(draft: Any, event: ApprovalWithdrawn) -> None:
+    draft.approvals -= {event.approval}
+    touch(draft, event)
+
+
+SHARED: Mapping[type, Apply] = {
+    FieldSet: _field_set,
+    OwnerChanged: _owner_changed,
+    ActivityRecorded: _no_change,
+    NextStepPlanned: _next_step_planned,
+    NextStepDone: _next_step_done,
+    Assessed: _assessed,
+    Approved: _approved,
+    ApprovalWithdrawn: _approval_withdrawn,
+    Merged: touch,
+    Voided: touch,
+    Deleted: _deleted,
+}
+"""What each shared event does to a draft."""

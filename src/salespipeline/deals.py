@@ -1,0 +1,571 @@
+"""A deal: where a sale stands, as a small frozen snapshot with commands.
+
+A command checks the rules and returns the next snapshot with the event to store; it changes
+nothing. Entering a stage of outcome won or lost is winning or losing the deal.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Self
+
+from attrs import frozen
+
+from salespipeline._doors import choice, instance, optional, text
+from salespipeline._record import SHARED, Apply, Record, check_contacts, check_id, touch
+from salespipeline.attributes import EMPTY, Attributes
+from salespipeline.errors import InvalidValueError
+from salespipeline.events import (
+    AmountChanged,
+    CloseDateChanged,
+    ConcessionMade,
+    ContactLinked,
+    ContactUnlinked,
+    ForecastCategory,
+    ForecastCategorySet,
+    Lost,
+    Moved,
+    NextStep,
+    Opened,
+    ProbabilityBasis,
+    ProbabilitySet,
+    Reopened,
+    SaleType,
+    StageEntered,
+    Start,
+    Term,
+    Won,
+)
+from salespipeline.money import Money
+from salespipeline.periods import check_date, utc
+from salespipeline.pipelines import Outcome, Pipeline, check_probability
+from salespipeline.rules import Code, Decision, Denial, DeniedError
+
+
+@frozen
+class Probability:
+    """A deal's own chance of being won, apart from its stage's.
+
+    Attributes:
+        value: From 0 to 1.
+        basis: By hand until the next move, by hand for good, or from a model.
+    """
+
+    value: Decimal
+    basis: ProbabilityBasis
+
+
+def _opened(draft: Any, event: Opened) -> None:
+    draft.id = event.record
+    draft.pipeline, draft.stage = event.pipeline, event.stage
+    draft.stage_since = draft.changed_at = draft.opened_at = event.at
+    draft.outcome = event.outcome
+    draft.closed_at = None if event.outcome is Outcome.OPEN else event.at
+    draft.closed_from = draft.reason = None
+    draft.title, draft.amount, draft.account = event.title, event.amount, event.account
+    draft.contacts, draft.owner, draft.source = event.contacts, event.owner, event.source
+    draft.sale_type, draft.expected_close = event.sale_type, event.expected_close
+    draft.forecast_category = draft.probability = None
+    draft.term, draft.renews = event.term, event.renews
+    draft.next_step = draft.verdict = None
+    draft.approvals = frozenset()
+    draft.attributes = event.attributes
+
+
+def _moved(draft: Any, event: StageEntered) -> None:
+    if event.stage != draft.stage or event.pipeline != draft.pipeline:
+        draft.stage_since = event.at
+        draft.approvals = frozenset()
+        if draft.probability is not None and draft.probability.basis is ProbabilityBasis.UNTIL_MOVE:
+            draft.probability = None
+    draft.pipeline, draft.stage = event.pipeline, event.stage
+    touch(draft, event)
+
+
+def _close(draft: Any, event: Won | Lost, outcome: Outcome) -> None:
+    draft.outcome, draft.closed_at, draft.reason = outcome, event.at, event.reason
+    draft.closed_from = event.stage_left
+    if event.amount is not None:
+        draft.amount = event.amount
+    _moved(draft, event)
+
+
+def _won(draft: Any, event: Won) -> None:
+    _close(draft, event, Outcome.WON)
+
+
+def _lost(draft: Any, event: Lost) -> None:
+    _close(draft, event, Outcome.LOST)
+
+
+def _reopened(draft: Any, event: Reopened) -> None:
+    draft.outcome = Outcome.OPEN
+    draft.closed_at = draft.closed_from = draft.reason = None
+    _moved(draft, event)
+
+
+def _amount_changed(draft: Any, event: AmountChanged) -> None:
+    draft.amount = event.amount
+    touch(draft, event)
+
+
+def _close_date_changed(draft: Any, event: CloseDateChanged) -> None:
+    draft.expected_close = event.expected_close
+    touch(draft, event)
+
+
+def _probability_set(draft: Any, event: ProbabilitySet) -> None:
+    known = event.probability is not None
+    draft.probability = Probability(event.probability, event.basis) if known else None
+    touch(draft, event)
+
+
+def _forecast_category_set(draft: Any, event: ForecastCategorySet) -> None:
+    draft.forecast_category = event.category
+    touch(draft, event)
+
+
+def _contact_linked(draft: Any, event: ContactLinked) -> None:
+    draft.contacts = tuple(dict.fromkeys((*draft.contacts, event.contact)))
+    touch(draft, event)
+
+
+def _contact_unlinked(draft: Any, event: ContactUnlinked) -> None:
+    draft.contacts = tuple(each for each in draft.contacts if each != event.contact)
+    touch(draft, event)
+
+
+def _sale_type(value: object, name: str) -> SaleType:
+    return choice(SaleType, value, name)
+
+
+def _term(value: object, name: str) -> Term:
+    return instance(Term, value, name)
+
+
+def _amount(value: object, name: str) -> Money:
+    return instance(Money, value, name)
+
+
+@frozen(weakref_slot=False)
+class Deal(Record):
+    """Where a deal stands after its events.
+
+    Make one with `Deal.open`, or from events with a `DealHistory`.
+
+    Attributes:
+        id: Its id.
+        version: The sequence number of its last event, to compare and set.
+        pipeline: The key of the pipeline it is in.
+        stage: The key of the stage it is in.
+        stage_since: When it entered that stage.
+        changed_at: The latest change of state; an activity is none.
+        opened_at: When it came into being, or is first known of.
+        outcome: Open, won or lost.
+        closed_at: When it was last won or lost; None while it is open.
+        closed_from: The stage it was closed from.
+        reason: Why it was won or lost.
+        title: What people call it.
+        amount: What it is worth, or None where nobody said.
+        account: The id of the buyer's account.
+        contacts: The ids of the contacts that take part.
+        owner: The id of who works it now.
+        source: Where the lead came from.
+        sale_type: New business, renewal, upsell or cross-sell.
+        expected_close: The date on which it is expected to close.
+        forecast_category: The category given by hand, or None.
+        probability: Its own probability, or None where only its stage has one.
+        term: What it sells over time.
+        renews: The id of the deal that it renews.
+        next_step: What was agreed to be done next.
+        approvals: The roles whose approval is in force.
+        verdict: The last verdict of a qualification.
+        attributes: The adopter's own fields.
+
+    >>> from datetime import UTC, datetime
+    >>> from salespipeline.pipelines import SIX_STAGES
+    >>> deal, _ = Deal.open(
+    ...     "d-1", at=datetime(2026, 3, 1, tzinfo=UTC), by="ada", pipeline=SIX_STAGES
+    ... )
+    >>> deal, event = deal.win(
+    ...     at=datetime(2026, 3, 9, tzinfo=UTC), by="ada", pipeline=SIX_STAGES,
+    ...     amount=Money(900, "EUR"),
+    ... )
+    >>> deal.stage, deal.outcome.value, event.stage_left
+    ('closing', 'won', 'contact')
+    """
+
+    id: str
+    version: int
+    pipeline: str
+    stage: str
+    stage_since: datetime
+    changed_at: datetime
+    opened_at: datetime
+    outcome: Outcome
+    closed_at: datetime | None
+    closed_from: str | None
+    reason: str | None
+    title: str | None
+    amount: Money | None
+    account: str | None
+    contacts: tuple[str, ...]
+    owner: str | None
+    source: str | None
+    sale_type: SaleType | None
+    expected_close: date | None
+    forecast_category: ForecastCategory | None
+    probability: Probability | None
+    term: Term | None
+    renews: str | None
+    next_step: NextStep | None
+    approvals: frozenset[str]
+    verdict: str | None
+    attributes: Attributes
+
+    kind: ClassVar[str] = "deal"
+    fields: ClassVar[Mapping[str, Callable[[object, str], Any]]] = {
+        **dict.fromkeys(("title", "account", "source", "renews"), text),
+        "sale_type": _sale_type,
+        "term": _term,
+    }
+    _applied: ClassVar[Mapping[type, Apply]] = {
+        Opened: _opened,
+        Moved: _moved,
+        Won: _won,
+        Lost: _lost,
+        Reopened: _reopened,
+        AmountChanged: _amount_changed,
+        ConcessionMade: touch,
+        CloseDateChanged: _close_date_changed,
+        ProbabilitySet: _probability_set,
+        ForecastCategorySet: _forecast_category_set,
+        ContactLinked: _contact_linked,
+        ContactUnlinked: _contact_unlinked,
+        **SHARED,
+    }
+
+    @classmethod
+    def open(
+        cls,
+        deal: str,
+        *,
+        at: datetime,
+        by: str,
+        pipeline: Pipeline,
+        role: str | None = None,
+        stage: str | None = None,
+        title: str | None = None,
+        amount: Money | None = None,
+        account: str | None = None,
+        contacts: Iterable[str] = (),
+        owner: str | None = None,
+        source: str | None = None,
+        sale_type: SaleType | str | None = None,
+        expected_close: date | None = None,
+        term: Term | None = None,
+        renews: str | None = None,
+        attributes: Mapping[str, object] = EMPTY,
+        start: Start = Start.EXACT,
+    ) -> tuple[Self, Opened]:
+        """A new deal and the event that opens it.
+
+        Args:
+            deal: Its id.
+            at: When it came into being.
+            by: Who opened it.
+            pipeline: The pipeline it goes through.
+            role: What they acted as.
+            stage: The key of its first stage; the pipeline's first if not given.
+            title: What people call it.
+            amount: What it is worth.
+            account: The id of the buyer's account.
+            contacts: The ids of the contacts that take part.
+            owner: Who works it.
+            source: Where the lead came from.
+            sale_type: New business, renewal, upsell or cross-sell.
+            expected_close: The date on which it is expected to close.
+            term: What it sells over time.
+            renews: The id of the deal that it renews.
+            attributes: The adopter's own fields.
+            start: Whether it came into being at that instant, or by then at the latest.
+
+        Raises:
+            DeniedError: The pipeline's rulebook lets no deal begin there.
+        """
+        book = instance(Pipeline, pipeline, "pipeline").rulebook
+        key = pipeline.current(text(stage, "stage") if stage is not None else pipeline.keys[0])
+        decision = book.decide(None, key)
+        if not decision:
+            raise DeniedError(f"deal {check_id(deal)!r}", decision)
+        event = Opened(
+            record=check_id(deal), sequence=1, at=utc(at), by=text(by, "by"),
+            role=optional(text, role, "role"), start=choice(Start, start, "start"),
+            pipeline=pipeline.key, stage=key, outcome=pipeline.outcome(key),
+            title=optional(text, title, "title"), amount=optional(_amount, amount, "amount"),
+            account=optional(text, account, "account"), contacts=check_contacts(contacts),
+            owner=optional(text, owner, "owner"), source=optional(text, source, "source"),
+            sale_type=optional(_sale_type, sale_type, "sale_type"),
+            expected_close=optional(check_date, expected_close, "expected_close"),
+            term=optional(_term, term, "term"), renews=optional(text, renews, "renews"),
+            attributes=Attributes(attributes), ruling=book.ruling,
+        )  # fmt: skip
+        opened = cls.replay((event,))
+        return opened, event  # type: ignore[return-value] # an opening leaves a snapshot
+
+    def decide(
+        self, stage: str, *, pipeline: Pipeline, at: datetime | None = None
+    ) -> Decision[str]:
+        """Whether the deal may go to a stage, with every reason why not.
+
+        A deal that comes from another pipeline begins anew in this one.
+
+        Args:
+            stage: The key of the stage to enter.
+            pipeline: The pipeline of that stage, whose rulebook decides.
+            at: When; None leaves the time out of the decision.
+        """
+        same = instance(Pipeline, pipeline, "pipeline").key == self.pipeline
+        source = pipeline.current(self.stage) if same else None
+        decision = pipeline.rulebook.decide(source, pipeline.current(text(stage, "stage")))
+        return decision.denied(self.too_early(at))
+
+    def options(
+        self, *, pipeline: Pipeline, at: datetime | None = None
+    ) -> tuple[Decision[str], ...]:
+        """One decision for each stage of a pipeline, implicit closing stages last."""
+        states = instance(Pipeline, pipeline, "pipeline").rulebook.states
+        return tuple(self.decide(stage, pipeline=pipeline, at=at) for stage in states)
+
+    def move(
+        self,
+        stage: str,
+        *,
+        at: datetime,
+        by: str,
+        pipeline: Pipeline,
+        role: str | None = None,
+        reason: str | None = None,
+        amount: Money | None = None,
+    ) -> tuple[Self, Moved | Won | Lost | Reopened]:
+        """Go to another stage; entering a won or lost one wins or loses the deal.
+
+        Args:
+            stage: The key of the stage to enter.
+            at: When.
+            by: Who.
+            pipeline: The pipeline of that stage, whose rulebook decides.
+            role: What they act as.
+            reason: Why it was won or lost; only where this closes the deal.
+            amount: The final amount; only where this closes the deal.
+
+        Raises:
+            DeniedError: The rulebook does not allow it; the error carries the decision.
+            InvalidValueError: A reason or amount is given, and the move closes nothing.
+        """
+        decision = self.decide(stage, pipeline=pipeline, at=at)
+        if not decision:
+            raise DeniedError(self.subject, decision)
+        kind = self._kind_of_move(pipeline.outcome(decision.target))
+        closing: dict[str, object] = {
+            "reason": optional(text, reason, "reason"),
+            "amount": optional(_amount, amount, "amount"),
+        }
+        if kind is Moved or kind is Reopened:
+            given = [f"{name} given, and the move closes nothing" for name in closing if closing[name]]
+            if given:
+                raise InvalidValueError("move", tuple(given))
+            closing = {}
+        return self.happen(
+            kind, at, by, role, pipeline=pipeline.key, stage=decision.target,
+            pipeline_left=self.pipeline, stage_left=self.stage,
+            ruling=pipeline.rulebook.ruling, **closing,
+        )  # fmt: skip
+
+    def _kind_of_move(self, outcome: Outcome) -> type[Moved | Won | Lost | Reopened]:
+        if outcome is self.outcome:
+            return Moved
+        return {Outcome.OPEN: Reopened, Outcome.WON: Won, Outcome.LOST: Lost}[outcome]
+
+    def win(
+        self,
+        *,
+        at: datetime,
+        by: str,
+        pipeline: Pipeline,
+        role: str | None = None,
+        stage: str | None = None,
+        reason: str | None = None,
+        amount: Money | None = None,
+    ) -> tuple[Self, Moved | Won | Lost | Reopened]:
+        """Go to a won stage: the pipeline's first, if none is given.
+
+        Args:
+            at: When.
+            by: Who.
+            pipeline: The pipeline.
+            role: What they act as.
+            stage: The key of a won stage.
+            reason: Why it was won.
+            amount: The final amount.
+
+        Raises:
+            DeniedError: The rulebook does not allow it.
+            InvalidValueError: The stage given is not of outcome won.
+        """
+        key = _closing_stage(pipeline, stage, Outcome.WON)
+        return self.move(
+            key, at=at, by=by, pipeline=pipeline, role=role, reason=reason, amount=amount
+        )
+
+    def lose(
+        self,
+        *,
+        at: datetime,
+        by: str,
+        pipeline: Pipeline,
+        role: str | None = None,
+        stage: str | None = None,
+        reason: str | None = None,
+        amount: Money | None = None,
+    ) -> tuple[Self, Moved | Won | Lost | Reopened]:
+        """Go to a lost stage: the pipeline's first, if none is given.
+
+        Args:
+            at: When.
+            by: Who.
+            pipeline: The pipeline.
+            role: What they act as.
+            stage: The key of a lost stage.
+            reason: Why it was lost.
+            amount: The final amount.
+
+        Raises:
+            DeniedError: The rulebook does not allow it.
+            InvalidValueError: The stage given is not of outcome lost.
+        """
+        key = _closing_stage(pipeline, stage, Outcome.LOST)
+        return self.move(
+            key, at=at, by=by, pipeline=pipeline, role=role, reason=reason, amount=amount
+        )
+
+    def reopen(
+        self,
+        *,
+        at: datetime,
+        by: str,
+        pipeline: Pipeline,
+        role: str | None = None,
+        stage: str | None = None,
+    ) -> tuple[Self, Moved | Won | Lost | Reopened]:
+        """Go back to an open stage: the one it was closed from, if none is given.
+
+        Raises:
+            DeniedError: The deal is not closed, or the rulebook does not allow it.
+            InvalidValueError: The stage given is not open.
+        """
+        first = instance(Pipeline, pipeline, "pipeline").closing(Outcome.OPEN)
+        back = self.closed_from if self.closed_from in pipeline else first
+        key = _closing_stage(pipeline, stage or back, Outcome.OPEN)
+        if self.outcome is Outcome.OPEN:
+            message = "it is not closed"
+            denial = Denial(
+                Code.NOT_CLOSED, self.kind, "outcome", self.outcome, (Outcome.WON, Outcome.LOST), message
+            )
+            decision = self.decide(key, pipeline=pipeline, at=at).denied((denial,))
+            raise DeniedError(self.subject, decision)
+        return self.move(key, at=at, by=by, pipeline=pipeline, role=role)
+
+    def change_amount(
+        self,
+        amount: Money | None,
+        *,
+        at: datetime,
+        by: str,
+        role: str | None = None,
+        reason: str | None = None,
+    ) -> tuple[Self, AmountChanged]:
+        """Give the deal another amount, or none."""
+        return self.change(
+            AmountChanged, at, by, role,
+            amount=optional(_amount, amount, "amount"), reason=optional(text, reason, "reason"),
+        )  # fmt: skip
+
+    def concede(
+        self,
+        what: str,
+        *,
+        at: datetime,
+        by: str,
+        role: str | None = None,
+        value: Money | None = None,
+    ) -> tuple[Self, ConcessionMade]:
+        """Note something given up to the buyer, and what it is worth if that is known."""
+        worth = optional(_amount, value, "value")
+        return self.change(ConcessionMade, at, by, role, what=text(what, "what"), value=worth)
+
+    def expect_close(
+        self, on: date | None, *, at: datetime, by: str, role: str | None = None
+    ) -> tuple[Self, CloseDateChanged]:
+        """Expect the deal to close on another date, or on none."""
+        day = optional(check_date, on, "on")
+        return self.change(CloseDateChanged, at, by, role, expected_close=day)
+
+    def set_probability(
+        self,
+        probability: Decimal | int | str | None,
+        *,
+        at: datetime,
+        by: str,
+        role: str | None = None,
+        basis: ProbabilityBasis | str = ProbabilityBasis.UNTIL_MOVE,
+    ) -> tuple[Self, ProbabilitySet]:
+        """Give the deal a probability of its own, or take it back.
+
+        Args:
+            probability: From 0 to 1, exact; None takes it back.
+            at: When.
+            by: Who.
+            role: What they act as.
+            basis: By hand until the next move, by hand for good, or from a model.
+        """
+        given = choice(ProbabilityBasis, basis, "basis")
+        number = None if probability is None else check_probability(probability)
+        return self.change(ProbabilitySet, at, by, role, probability=number, basis=given)
+
+    def set_forecast_category(
+        self,
+        category: ForecastCategory | str | None,
+        *,
+        at: datetime,
+        by: str,
+        role: str | None = None,
+    ) -> tuple[Self, ForecastCategorySet]:
+        """Give the deal a forecast category by hand, or take it back."""
+        given = None if category is None else choice(ForecastCategory, category, "category")
+        return self.change(ForecastCategorySet, at, by, role, category=given)
+
+    def link_contact(
+        self, contact: str, *, at: datetime, by: str, role: str | None = None
+    ) -> tuple[Self, ContactLinked]:
+        """Note that a contact takes part in the deal."""
+        return self.change(ContactLinked, at, by, role, contact=text(contact, "contact"))
+
+    def unlink_contact(
+        self, contact: str, *, at: datetime, by: str, role: str | None = None
+    ) -> tuple[Self, ContactUnlinked]:
+        """Note that a contact takes part in the deal no longer."""
+        return self.change(ContactUnlinked, at, by, role, contact=text(contact, "contact"))
+
+
+Deal.prepare()
+
+
+def _closing_stage(pipeline: Pipeline, stage: str | None, outcome: Outcome) -> str:
+    """The stage given, which must be of an outcome, or the pipeline's first of it."""
+    if stage is None:
+        return instance(Pipeline, pipeline, "pipeline").closing(outcome)
+    if instance(Pipeline, pipeline, "pipeline").outcome(stage) is not outcome:
+        fault = f"{stage!r} of pipeline {pipeline.key!r} is not of outcome {outcome.value!r}"
+        raise InvalidValueError("stage", (fault,))
+    return stage

@@ -1,0 +1,307 @@
+"""Lifecycle stage and lead status: the two views of a contact that must not be mixed.
+
+The lifecycle stage is the macro view: the furthest milestone that a contact has reached, moving
+forward only, shared by marketing and sales. The lead status is the micro view: what sales does
+with a sales-qualified lead right now, moving in any direction.
+
+Source: "Lead Status vs Lifecycle Stage: The Key Distinctions Every Sales Team Must Understand".
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Self
+
+from attrs import field, frozen
+
+from salespipeline._doors import choice, instances, text
+from salespipeline.attributes import Attributes
+from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError
+from salespipeline.rules import Rulebook
+
+
+class LifecycleStage(StrEnum):
+    """The furthest milestone of a contact on the way from first touch to advocate.
+
+    Stages compare by rank, never as text, and only with each other.
+
+    >>> LifecycleStage.LEAD < LifecycleStage.MQL < LifecycleStage.CUSTOMER
+    True
+    >>> LifecycleStage("sales_qualified_lead") is LifecycleStage.SQL
+    True
+    """
+
+    rank: int
+    meaning: str
+
+    SUBSCRIBER = "subscriber", "signed up for news, and no more"
+    LEAD = "lead", "showed interest: downloaded, visited pricing, filled in a form"
+    MARKETING_QUALIFIED_LEAD = "marketing_qualified_lead", "worth evaluation by sales"
+    SALES_QUALIFIED_LEAD = "sales_qualified_lead", "sales confirmed a fit worth pursuing"
+    OPPORTUNITY = "opportunity", "has an active deal"
+    CUSTOMER = "customer", "bought"
+    EVANGELIST = "evangelist", "a customer who promotes the business to others"
+    MQL = MARKETING_QUALIFIED_LEAD
+    SQL = SALES_QUALIFIED_LEAD
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.rank = len(cls.__members__)
+        member.meaning = meaning
+        return member
+
+    def __lt__(self, other: object) -> bool:
+        return self.rank < _rank(other)
+
+    def __le__(self, other: object) -> bool:
+        return self.rank <= _rank(other)
+
+    def __gt__(self, other: object) -> bool:
+        return self.rank > _rank(other)
+
+    def __ge__(self, other: object) -> bool:
+        return self.rank >= _rank(other)
+
+
+def _rank(stage: object) -> int:
+    if not isinstance(stage, LifecycleStage):
+        raise WrongTypeError("stage", "a LifecycleStage to compare with another", stage)
+    return stage.rank
+
+
+LIFECYCLE = Rulebook.forward(
+    "lifecycle", LifecycleStage, meaning="the lifecycle moves forward only"
+)
+"""The standard rulebook of the lifecycle: forward only, skips allowed, begun anywhere."""
+
+
+class LeadStatus(StrEnum):
+    """The standard statuses of a sales-qualified lead, as keys of `STANDARD_STATUSES`."""
+
+    NEW = "new"
+    ATTEMPTED_TO_CONTACT = "attempted_to_contact"
+    CONNECTED = "connected"
+    OPEN_DEAL = "open_deal"
+    UNQUALIFIED = "unqualified"
+    BAD_TIMING = "bad_timing"
+
+
+class StatusKind(StrEnum):
+    """What a lead status means for the work on the lead."""
+
+    INITIAL = "initial"
+    WORKING = "working"
+    RECYCLE = "recycle"
+    DISQUALIFIED = "disqualified"
+
+
+@frozen
+class Status:
+    """One lead status of a scheme.
+
+    Attributes:
+        key: What records hold.
+        label: What people read.
+        kind: Initial, working, recycle (back to marketing) or disqualified.
+        meaning: When a lead has this status.
+        next_step: What sales does next.
+        parked: Whether such a lead is out of the active count while it waits.
+    """
+
+    key: str = field(converter=lambda given: text(given, "key"))
+    label: str
+    kind: StatusKind = field(
+        default=StatusKind.WORKING, converter=lambda given: choice(StatusKind, given, "status kind")
+    )
+    meaning: str = ""
+    next_step: str = ""
+    parked: bool = False
+
+
+@frozen
+class StatusScheme:
+    """The lead statuses of a team: a value to edit in an admin page.
+
+    Reaching a stage that the scheme is active in sets the initial status; leaving the stages it
+    is active in clears the status; setting one elsewhere is denied.
+
+    Args:
+        name: What the scheme is called.
+        statuses: The statuses in order, exactly one of kind initial.
+        active_in: The lifecycle stages in which a contact has a status.
+        former: Retired keys, each with the key that succeeded it.
+        rulebook: Which status may follow which; any may follow any if not given.
+
+    Raises:
+        InvalidValueError: A key occurs twice, no or several statuses are initial, a former key
+            is still in use or leads nowhere, or the rulebook has other states. All are named.
+
+    >>> STANDARD_STATUSES.initial.key
+    'new'
+    """
+
+    name: str
+    statuses: tuple[Status, ...] = field(converter=lambda given: instances(Status, given, "statuses"))
+    active_in: frozenset[LifecycleStage] = field(
+        default=frozenset({LifecycleStage.SALES_QUALIFIED_LEAD}),
+        converter=lambda given: frozenset(instances(LifecycleStage, given, "active_in")),
+    )
+    former: Attributes = field(factory=Attributes, converter=Attributes)
+    rulebook: Rulebook[str] = field()
+
+    @rulebook.default
+    def _any_direction(self) -> Rulebook[str]:
+        return Rulebook.free(self.name, tuple(dict.fromkeys(self.keys)))
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a scheme that contradicts itself, naming every fault."""
+        faults = tuple(self._faults())
+        if faults:
+            raise InvalidValueError(f"status scheme {self.name!r}", faults)
+
+    def _faults(self) -> Iterable[str]:
+        keys = self.keys
+        if len(set(keys)) < len(keys):
+            yield "a key occurs twice"
+        if sum(status.kind is StatusKind.INITIAL for status in self.statuses) != 1:
+            yield "exactly one status must be of kind 'initial'"
+        for key, successor in self.former.items():
+            if key in keys:
+                yield f"the former key {key!r} is still in use"
+            if successor not in keys:
+                yield f"the former key {key!r} leads to the unknown {successor!r}"
+        if set(self.rulebook.states) != set(keys):
+            yield f"the rulebook {self.rulebook.name!r} is over other statuses"
+
+    @classmethod
+    def of(cls, name: str, statuses: type[StrEnum] | Mapping[str, StatusKind]) -> Self:
+        """A scheme from an enum of keys, its first the initial one, or from keys and kinds.
+
+        Labels are the keys in words.
+
+        >>> class Attempts(StrEnum):
+        ...     FRESH = "fresh"
+        ...     FIRST_CALL = "first_call"
+        >>> [status.label for status in StatusScheme.of("attempts", Attempts).statuses]
+        ['Fresh', 'First call']
+        """
+        if isinstance(statuses, type):
+            keys = [member.value for member in statuses]
+            kinds = {key: StatusKind.WORKING for key in keys} | {keys[0]: StatusKind.INITIAL}
+        else:
+            kinds = dict(statuses)
+        return cls(name, tuple(Status(key, _words(key), kind) for key, kind in kinds.items()))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the statuses, in order."""
+        return tuple(status.key for status in self.statuses)
+
+    @property
+    def initial(self) -> Status:
+        """The status that a lead gets when the scheme becomes active."""
+        return next(status for status in self.statuses if status.kind is StatusKind.INITIAL)
+
+    def current(self, key: str) -> str:
+        """A key as it is called now: a retired key gives its successor, any other itself."""
+        successor = self.former.get(key)
+        return successor if isinstance(successor, str) else key
+
+    def status(self, key: str) -> Status:
+        """The status that a key, or a retired key, names.
+
+        Raises:
+            UnknownKeyError: It names none.
+        """
+        if isinstance(key, str):
+            current = self.current(key)
+            for status in self.statuses:
+                if status.key == current:
+                    return status
+        raise UnknownKeyError(f"lead status of scheme {self.name!r}", key, self.keys)
+
+    def after(self, status: str | None, stage: LifecycleStage | None) -> str | None:
+        """The lead status of a contact that has just reached a stage with a status.
+
+        The status stays while the scheme is active; it begins as the initial one, and is none
+        where the scheme is not active.
+        """
+        if stage not in self.active_in:
+            return None
+        return self.initial.key if status is None else status
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ").capitalize()
+
+
+_STANDARD = (
+    Status(
+        LeadStatus.NEW.value, "New", StatusKind.INITIAL,
+        "a fresh SQL that nobody has contacted yet", "make the first attempt",
+    ),
+    Status(
+        LeadStatus.ATTEMPTED_TO_CONTACT.value, "Attempted to contact", StatusKind.WORKING,
+        "at least one attempt was made, and no connection", "try again, another way",
+    ),
+    Status(
+        LeadStatus.CONNECTED.value, "Connected", StatusKind.WORKING,
+        "we spoke, and it is worth pursuing", "agree what is needed for a proposal",
+    ),
+    Status(
+        LeadStatus.OPEN_DEAL.value, "Open deal", StatusKind.WORKING,
+        "an offer is being discussed", "move the deal on",
+    ),
+    Status(
+        LeadStatus.UNQUALIFIED.value, "Unqualified", StatusKind.DISQUALIFIED,
+        "sales found that it is no fit after all", "say why, and stop",
+    ),
+    Status(
+        LeadStatus.BAD_TIMING.value, "Bad timing", StatusKind.RECYCLE,
+        "a good fit that cannot buy now", "hand to marketing with a date to revisit", parked=True,
+    ),
+)  # fmt: skip
+
+STANDARD_STATUSES = StatusScheme("standard", _STANDARD)
+"""The six standard statuses, active for sales-qualified leads only."""
+
+RECYCLABLE_STATUSES = StatusScheme(
+    "recyclable", _STANDARD, {LifecycleStage.SQL, LifecycleStage.OPPORTUNITY}
+)
+"""The same six, kept through the opportunity, so that a lost deal's contact can be recycled."""
+
+
+class Team(StrEnum):
+    """Who works a contact now."""
+
+    MARKETING = "marketing"
+    SALES = "sales"
+    SUCCESS = "success"
+
+
+def handled_by(
+    stage: LifecycleStage | None,
+    status: str | None = None,
+    *,
+    scheme: StatusScheme = STANDARD_STATUSES,
+) -> Team:
+    """Which team works a contact at a stage with a lead status.
+
+    Marketing up to and with the marketing-qualified lead, and whenever the status recycles;
+    sales from there to the opportunity; success for customers and evangelists.
+
+    Args:
+        stage: The lifecycle stage, or None before any.
+        status: The lead status, or None.
+        scheme: What the statuses mean; a status it does not know does not recycle.
+
+    >>> handled_by(LifecycleStage.SQL, LeadStatus.BAD_TIMING).value
+    'marketing'
+    """
+    if stage is None or stage < LifecycleStage.SALES_QUALIFIED_LEAD:
+        return Team.MARKETING
+    if stage >= LifecycleStage.CUSTOMER:
+        return Team.SUCCESS
+    known = {each.key: each.kind for each in scheme.statuses}
+    recycled = status is not None and known.get(scheme.current(status)) is StatusKind.RECYCLE
+    return Team.MARKETING if recycled else Team.SALES

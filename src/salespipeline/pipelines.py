@@ -1,0 +1,332 @@
+"""Pipelines: the stages of a deal as data, with the ready-made ones.
+
+What a stage means stands in its fields; nothing is recognised by its name.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from attrs import field, frozen
+
+from salespipeline._doors import choice, instances, text
+from salespipeline.attributes import Attributes
+from salespipeline.errors import InvalidValueError, UnknownKeyError
+from salespipeline.money import exact
+from salespipeline.rules import Rulebook
+
+
+class Outcome(StrEnum):
+    """How a deal stands."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+class Journey(StrEnum):
+    """The seven broad stages from finding a prospect to keeping a customer.
+
+    Source: "What are the 7 stages of the sales pipeline?".
+    """
+
+    PROSPECTING = "prospecting"
+    LEAD_QUALIFICATION = "lead_qualification"
+    INITIAL_CONTACT = "initial_contact"
+    PROPOSAL = "proposal"
+    NEGOTIATION_AND_COMMITMENT = "negotiation_and_commitment"
+    CLOSING = "closing"
+    FOLLOW_UP_AND_RETENTION = "follow_up_and_retention"
+
+
+def check_probability(value: object) -> Decimal:
+    """A probability from 0 to 1 as an exact number.
+
+    Raises:
+        WrongTypeError: It is a float or no number.
+        InvalidValueError: It lies outside 0 to 1; percentages must be divided by 100.
+    """
+    number = exact(value, "probability")
+    if not 0 <= number <= 1:
+        fault = f"{number} is not from 0 to 1 (divide a percentage by 100)"
+        raise InvalidValueError("probability", (fault,))
+    return number
+
+
+def _optional_probability(value: object) -> Decimal | None:
+    return None if value is None else check_probability(value)
+
+
+@frozen
+class Stage:
+    """One stage of a pipeline.
+
+    Attributes:
+        key: What deals hold.
+        name: What people read; the key in words if not given.
+        outcome: Open, won or lost: entering a won or lost stage is winning or losing.
+        probability: The chance of winning from here that the team states, from 0 to 1, or None.
+        rot_after: How long a deal may stay before it counts as stuck, or None.
+        parked: Whether deals here are on hold: out of active counts, still at risk.
+        journey: The broad stage it belongs to, or None.
+        meaning: When a deal is here.
+        entry: What must be so to enter it.
+        next_step: What moves a deal on.
+    """
+
+    key: str = field(converter=lambda given: text(given, "key"))
+    name: str = field()
+    outcome: Outcome = field(
+        default=Outcome.OPEN, converter=lambda given: choice(Outcome, given, "outcome")
+    )
+    probability: Decimal | None = field(default=None, converter=_optional_probability)
+    rot_after: timedelta | None = None
+    parked: bool = False
+    journey: Journey | None = None
+    meaning: str = ""
+    entry: str = ""
+    next_step: str = ""
+
+    @name.default
+    def _key_in_words(self) -> str:
+        return self.key.replace("_", " ").capitalize()
+
+
+@frozen
+class Pipeline:
+    """The ordered stages of a deal.
+
+    Several stages may be won or lost. Without a won (lost) one there is an implicit closing
+    stage ``won`` (``lost``), which is not counted among the stages.
+
+    Args:
+        key: What deals hold.
+        stages: At least one, in order, at least one of them open.
+        name: What people read; the key in words if not given.
+        former: Retired stage keys, each with the key that succeeded it.
+        rulebook: Which stage may follow which, implicit closing stages included; any may
+            follow any if not given.
+        source: Where its stages are described.
+
+    Raises:
+        InvalidValueError: A key occurs twice, no stage is open, a former key is still in use or
+            leads nowhere, or the rulebook lacks a stage. All are named.
+
+    >>> SIX_STAGES.outcome("closing").value, SIX_STAGES.closing(Outcome.LOST)
+    ('won', 'lost')
+    """
+
+    key: str = field(converter=lambda given: text(given, "key"))
+    stages: tuple[Stage, ...] = field(converter=lambda given: instances(Stage, given, "stages"))
+    name: str = field()
+    former: Attributes = field(factory=Attributes, converter=Attributes)
+    rulebook: Rulebook[str] = field()
+    source: str = ""
+    _outcomes: dict[str, Outcome] = field(init=False, eq=False, repr=False)
+
+    @name.default
+    def _key_in_words(self) -> str:
+        return self.key.replace("_", " ").capitalize()
+
+    @rulebook.default
+    def _any_direction(self) -> Rulebook[str]:
+        return Rulebook.free(self.key, tuple(_outcomes(self.stages)))
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a pipeline that contradicts itself, naming every fault."""
+        object.__setattr__(self, "_outcomes", _outcomes(self.stages))
+        faults = tuple(self._faults())
+        if faults:
+            raise InvalidValueError(f"pipeline {self.key!r}", faults)
+
+    def _faults(self) -> Iterable[str]:
+        keys = self.keys
+        if len(set(keys)) < len(keys):
+            yield "a stage key occurs twice"
+        if all(stage.outcome is not Outcome.OPEN for stage in self.stages):
+            yield "no stage is open"
+        for key, successor in self.former.items():
+            if key in keys:
+                yield f"the former key {key!r} is still in use"
+            if successor not in keys:
+                yield f"the former key {key!r} leads to the unknown {successor!r}"
+        lacking = sorted(set(self._outcomes) - set(self.rulebook.states))
+        if lacking:
+            yield f"the rulebook {self.rulebook.name!r} lacks {', '.join(map(repr, lacking))}"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the stages, in order, without implicit closing stages."""
+        return tuple(stage.key for stage in self.stages)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a key, or a retired key, names a stage, implicit ones included."""
+        return isinstance(key, str) and self.current(key) in self._outcomes
+
+    def current(self, key: str) -> str:
+        """A stage key as it is called now: a retired key gives its successor, any other itself."""
+        successor = self.former.get(key)
+        return successor if isinstance(successor, str) else key
+
+    def outcome(self, key: str) -> Outcome:
+        """How a deal in a stage stands.
+
+        Raises:
+            UnknownKeyError: The pipeline has no such stage.
+        """
+        if key not in self:
+            known = tuple(self._outcomes)
+            raise UnknownKeyError(f"stage of pipeline {self.key!r}", key, known)
+        return self._outcomes[self.current(key)]
+
+    def stage(self, key: str) -> Stage:
+        """The stage that a key, or a retired key, names; an implicit one is made up.
+
+        Raises:
+            UnknownKeyError: The pipeline has no such stage.
+        """
+        outcome = self.outcome(key)
+        current = self.current(key)
+        named = (stage for stage in self.stages if stage.key == current)
+        return next(named, None) or Stage(current, outcome=outcome)
+
+    def closing(self, outcome: Outcome) -> str:
+        """The key of the first stage of an outcome, the implicit one where there is none."""
+        return next(key for key, each in self._outcomes.items() if each is choice(Outcome, outcome, "outcome"))
+
+
+def _outcomes(stages: Iterable[Stage]) -> dict[str, Outcome]:
+    """The outcome by stage key in pipeline order, implicit closing stages last."""
+    outcomes = {stage.key: stage.outcome for stage in stages}
+    for closed in (Outcome.WON, Outcome.LOST):
+        if closed not in outcomes.values():
+            outcomes.setdefault(closed.value, closed)
+    return outcomes
+
+
+SEVEN_STAGES = Pipeline(
+    "seven_stages",
+    (
+        Stage(
+            "prospecting", journey=Journey.PROSPECTING,
+            meaning="a possible buyer was found", next_step="research the fit",
+        ),
+        Stage(
+            "lead_qualification", journey=Journey.LEAD_QUALIFICATION,
+            meaning="budget, authority, need and timeline are being checked",
+            next_step="qualify, or stop early",
+        ),
+        Stage(
+            "initial_contact", journey=Journey.INITIAL_CONTACT,
+            meaning="the first direct conversation: discovery call, demo or meeting",
+            next_step="tie the offer to a concrete need",
+        ),
+        Stage(
+            "proposal", journey=Journey.PROPOSAL,
+            meaning="a tailored offer with price and plan is out", next_step="walk through it",
+        ),
+        Stage(
+            "negotiation_and_commitment", "Negotiation and commitment",
+            journey=Journey.NEGOTIATION_AND_COMMITMENT,
+            meaning="price, terms and dates are discussed",
+            next_step="record each concession and secure the commitment",
+        ),
+        Stage(
+            "closing", journey=Journey.CLOSING,
+            meaning="signatures and contracts are under way", next_step="sign and hand over",
+        ),
+        Stage(
+            "follow_up_and_retention", "Follow-up and retention", Outcome.WON,
+            journey=Journey.FOLLOW_UP_AND_RETENTION,
+            meaning="the customer is served, renewed and grown", next_step="schedule check-ins",
+        ),
+    ),
+    source="What are the 7 stages of the sales pipeline? (Griffin LaFleur)",
+)  # fmt: skip
+"""The seven broad stages, from prospecting to retention; closing is open until won."""
+
+SIX_STAGES = Pipeline(
+    "six_stages",
+    (
+        Stage(
+            "contact", journey=Journey.PROSPECTING,
+            meaning="somebody real is interested in what we sell", next_step="qualify them",
+        ),
+        Stage(
+            "qualification", journey=Journey.LEAD_QUALIFICATION,
+            meaning="is the lead ready for sales, by budget, authority, need and timeline?",
+            next_step="book a meeting",
+        ),
+        Stage(
+            "meeting", journey=Journey.INITIAL_CONTACT,
+            meaning="we learn their goals, and they learn why us", next_step="propose",
+        ),
+        Stage(
+            "proposal", journey=Journey.PROPOSAL,
+            meaning="the lead was asked to become a customer", next_step="answer objections",
+        ),
+        Stage(
+            "closing", outcome=Outcome.WON, journey=Journey.CLOSING,
+            meaning="the contract is signed or the purchase made", next_step="welcome them",
+        ),
+        Stage(
+            "retention", outcome=Outcome.WON, journey=Journey.FOLLOW_UP_AND_RETENTION,
+            meaning="the customer is kept engaged", next_step="ask for feedback and referrals",
+        ),
+    ),
+    source="ActiveCampaign, What is a sales pipeline? (the six common stages)",
+)  # fmt: skip
+"""The six common stages; only signed deals are in closing, so entering it is winning."""
+
+_HUBSPOT = (
+    ("appointmentscheduled", "Appointment scheduled", "0.2", Journey.INITIAL_CONTACT),
+    ("qualifiedtobuy", "Qualified to buy", "0.4", Journey.LEAD_QUALIFICATION),
+    ("presentationscheduled", "Presentation scheduled", "0.6", Journey.INITIAL_CONTACT),
+    ("decisionmakerboughtin", "Decision maker bought-in", "0.8", Journey.PROPOSAL),
+    ("contractsent", "Contract sent", "0.9", Journey.NEGOTIATION_AND_COMMITMENT),
+    ("closedwon", "Closed won", "1", Journey.FOLLOW_UP_AND_RETENTION),
+    ("closedlost", "Closed lost", "0", None),
+)
+
+_SALESFORCE = (
+    ("Prospecting", "0.1", Journey.PROSPECTING),
+    ("Qualification", "0.1", Journey.LEAD_QUALIFICATION),
+    ("Needs Analysis", "0.2", Journey.INITIAL_CONTACT),
+    ("Value Proposition", "0.5", Journey.INITIAL_CONTACT),
+    ("Id. Decision Makers", "0.6", Journey.LEAD_QUALIFICATION),
+    ("Perception Analysis", "0.7", Journey.INITIAL_CONTACT),
+    ("Proposal/Price Quote", "0.75", Journey.PROPOSAL),
+    ("Negotiation/Review", "0.9", Journey.NEGOTIATION_AND_COMMITMENT),
+    ("Closed Won", "1", Journey.FOLLOW_UP_AND_RETENTION),
+    ("Closed Lost", "0", None),
+)
+
+_CLOSED = {
+    "closedwon": Outcome.WON,
+    "closedlost": Outcome.LOST,
+    "Closed Won": Outcome.WON,
+    "Closed Lost": Outcome.LOST,
+}
+
+HUBSPOT_DEFAULT = Pipeline(
+    "default",
+    [
+        Stage(key, name, _CLOSED.get(key, Outcome.OPEN), probability, journey=journey)
+        for key, name, probability, journey in _HUBSPOT
+    ],
+    "HubSpot default",
+    source="HubSpot, set up and customize deal pipelines (the default deal pipeline)",
+)
+"""HubSpot's default deal pipeline, by its internal stage ids."""
+
+SALESFORCE_DEFAULT = Pipeline(
+    "salesforce_default",
+    [
+        Stage(key, key, _CLOSED.get(key, Outcome.OPEN), probability, journey=journey)
+        for key, probability, journey in _SALESFORCE
+    ],
+    "Salesforce default",
+    source="Salesforce object reference, OpportunityStage (the default stages)",
+)
+"""Salesforce's default opportunity stages, by their API names."""

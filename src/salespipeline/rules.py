@@ -1,0 +1,472 @@
+"""A rulebook: which moves between states are allowed, and why the others are not.
+
+A rulebook is one immutable value over any hashable states. It knows nothing of contacts or deals,
+so a service can ask it about states of its own.
+"""
+
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from enum import Enum, StrEnum
+from functools import cached_property
+from hashlib import sha256
+from typing import Generic, Self, TypeVar
+
+from attrs import evolve, field, frozen
+
+from salespipeline.errors import InvalidValueError, SalesPipelineError, WrongTypeError, brief
+
+S = TypeVar("S", bound=Hashable)
+
+
+class Course(StrEnum):
+    """How a rulebook says which moves there are."""
+
+    FORWARD = "forward"
+    FREE = "free"
+    EXPLICIT = "explicit"
+
+
+class Result(StrEnum):
+    """What a rulebook says of a move."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    NO_SUCH_MOVE = "no_such_move"
+    FAILED = "failed"
+
+
+class Code(StrEnum):
+    """The stable codes of the denials that the library itself gives."""
+
+    ALREADY_THERE = "already_there"
+    BACKWARD = "backward"
+    BEFORE_LAST_EVENT = "before_last_event"
+    DELETED = "deleted"
+    FINAL = "final"
+    NO_SUCH_MOVE = "no_such_move"
+    NOT_A_CREATION_STATE = "not_a_creation_state"
+    NOT_CLOSED = "not_closed"
+    SKIP = "skip"
+    STATUS_INACTIVE = "status_inactive"
+    UNKNOWN_STATE = "unknown_state"
+
+
+_NO_SUCH_MOVE = frozenset({Code.NO_SUCH_MOVE, Code.UNKNOWN_STATE})
+
+
+@frozen
+class Denial:
+    """One reason why a move is not allowed.
+
+    Attributes:
+        code: The stable code; act on this, not on the message.
+        rule: The rulebook or rule that denies.
+        field: What of the move or record it looked at.
+        actual: What it found there.
+        expected: What would have done.
+        message: The reason in words.
+    """
+
+    code: str
+    rule: str
+    field: str
+    actual: object
+    expected: object
+    message: str
+
+
+@frozen
+class Ruling:
+    """Which rulebook allowed a move: kept on the move's event.
+
+    Attributes:
+        rulebook: The rulebook's name.
+        version: The rulebook's version.
+        fingerprint: The SHA-256 of what the rulebook decides by, in hexadecimal.
+        overridden: The denials that somebody overrode, with the right to.
+        why: The reason given for the override.
+    """
+
+    rulebook: str
+    version: int
+    fingerprint: str
+    overridden: tuple[Denial, ...] = ()
+    why: str | None = None
+
+
+@frozen
+class Decision(Generic[S]):
+    """What a rulebook says of one move; a decision is true where the move is allowed.
+
+    Attributes:
+        source: The state to leave, or None to create a record.
+        target: The state to enter.
+        result: Allowed, denied, no such move, or failed.
+        denials: Every reason against it; empty where it is allowed.
+        alternatives: The states that may be entered instead, in the rulebook's order.
+        command: What was asked where it is no move, such as ``record OwnerChanged on``.
+    """
+
+    source: S | None
+    target: S
+    result: Result
+    denials: tuple[Denial, ...] = ()
+    alternatives: tuple[S, ...] = ()
+    command: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether the move is allowed."""
+        return self.result is Result.ALLOWED
+
+    def denied(self, denials: Iterable[Denial]) -> Self:
+        """The same decision with further reasons against the move; the same one without any."""
+        more = tuple(denials)
+        if not more:
+            return self
+        result = Result.DENIED if self.result is Result.ALLOWED else self.result
+        return evolve(self, result=result, denials=self.denials + more)
+
+    def explain(self, subject: str = "") -> str:
+        """The decision in words: what was asked, why not, and what would do.
+
+        Args:
+            subject: What moves, such as ``contact 'c-1'``.
+        """
+        asked = f"{'can' if self else 'cannot'} {self._asked(subject)}"
+        if self:
+            return asked
+        why = ", and ".join(denial.message for denial in self.denials)
+        if self.command:
+            return f"{asked}: {why}"
+        instead = ", ".join(label(state) for state in self.alternatives)
+        return f"{asked}: {why}; allowed: {instead or 'nothing'}"
+
+    def _asked(self, subject: str) -> str:
+        if self.command:
+            return f"{self.command} {subject or 'it'}"
+        if self.source is None:
+            return f"begin {subject or 'it'} in {label(self.target)}"
+        return f"move {subject or 'it'} from {label(self.source)} to {label(self.target)}"
+
+
+@frozen
+class DeniedError(SalesPipelineError, ValueError):
+    """A command that its rules do not allow; nothing was changed.
+
+    Attributes:
+        subject: What the command was for, such as ``deal 'd-7'``.
+        decision: The decision with every denial.
+    """
+
+    subject: str
+    decision: Decision[Hashable]
+
+    def __str__(self) -> str:
+        """The decision in words."""
+        return self.decision.explain(self.subject)
+
+
+def label(state: object) -> str:
+    """A state as text for a message."""
+    return repr(str(state.value if isinstance(state, Enum) else state))
+
+
+@frozen
+class Rulebook(Generic[S]):
+    """Which moves between states are allowed: a value to share, compare, print and draw.
+
+    Make one with `forward`, `free` or `explicit`.
+    None as the source of a move stands for the creation of a record.
+
+    Attributes:
+        name: What it is called.
+        states: Every state, in order.
+        course: How its moves are given: forward by rank, free, or one by one.
+        skips: Whether a forward move may pass over states.
+        edges: The moves given one by one.
+        creation: The states that a record may be created in.
+        final: The states that nothing leaves.
+        version: Its number in a line of changed rulebooks.
+        meaning: Its point in words, given as the reason for a denial.
+
+    >>> book = Rulebook.forward("ticket", ["new", "open", "done"], meaning="tickets do not go back")
+    >>> book.allowed("new")
+    ('open', 'done')
+    >>> print(book.decide("done", "new").explain("ticket 7"))
+    cannot move ticket 7 from 'done' to 'new': tickets do not go back; allowed: nothing
+    """
+
+    name: str
+    states: tuple[S, ...]
+    course: Course
+    skips: bool = True
+    edges: frozenset[tuple[S, S]] = frozenset()
+    creation: frozenset[S] = frozenset()
+    final: frozenset[S] = frozenset()
+    version: int = 1
+    meaning: str = ""
+    _ranks: dict[S, int] = field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a rulebook that contradicts itself, naming every fault."""
+        object.__setattr__(self, "_ranks", {state: n for n, state in enumerate(self.states)})
+        faults = tuple(_structural_faults(self))
+        if faults:
+            raise InvalidValueError(f"rulebook {self.name!r}", faults)
+
+    @classmethod
+    def forward(
+        cls,
+        name: str,
+        states: Iterable[S],
+        *,
+        skips: bool = True,
+        creation: Iterable[S] | None = None,
+        final: Iterable[S] = (),
+        version: int = 1,
+        meaning: str = "",
+    ) -> Self:
+        """A rulebook whose moves only go forward along the order of its states.
+
+        Args:
+            name: What it is called.
+            states: The states from first to last.
+            skips: Whether a move may pass over states.
+            creation: Where a record may begin; anywhere if not given.
+            final: States that nothing leaves, beside the last.
+            version: Its number in a line of changed rulebooks.
+            meaning: Its point in words.
+        """
+        ordered = hashable(states, "states")
+        begin = ordered if creation is None else hashable(creation, "creation")
+        return cls(
+            name, ordered, Course.FORWARD, skips, frozenset(), frozenset(begin),
+            frozenset(hashable(final, "final")), version, meaning or "moves go forward only",
+        )  # fmt: skip
+
+    @classmethod
+    def free(
+        cls,
+        name: str,
+        states: Iterable[S],
+        *,
+        creation: Iterable[S] | None = None,
+        final: Iterable[S] = (),
+        version: int = 1,
+        meaning: str = "",
+    ) -> Self:
+        """A rulebook that allows every move between two of its states but out of a final one."""
+        ordered = hashable(states, "states")
+        begin = ordered if creation is None else hashable(creation, "creation")
+        return cls(
+            name, ordered, Course.FREE, True, frozenset(), frozenset(begin),
+            frozenset(hashable(final, "final")), version, meaning,
+        )  # fmt: skip
+
+    @classmethod
+    def explicit(
+        cls,
+        name: str,
+        moves: Mapping[S, Iterable[S]],
+        *,
+        creation: Iterable[S] | None = None,
+        version: int = 1,
+        meaning: str = "",
+    ) -> Self:
+        """A rulebook whose moves are given one by one.
+
+        Args:
+            name: What it is called.
+            moves: For every state, in order, the states that may be entered from it; a state
+                with none is final.
+            creation: Where a record may begin; anywhere if not given.
+            version: Its number in a line of changed rulebooks.
+            meaning: Its point in words.
+        """
+        if not isinstance(moves, Mapping):
+            raise WrongTypeError("moves", "a mapping of states to the states they lead to", moves)
+        targets = {state: hashable(moves[state], "moves") for state in moves}
+        begin = tuple(moves) if creation is None else hashable(creation, "creation")
+        edges = frozenset((state, target) for state in targets for target in targets[state])
+        final = frozenset(state for state in targets if not targets[state])
+        return cls(
+            name, tuple(moves), Course.EXPLICIT, True, edges, frozenset(begin), final,
+            version, meaning,
+        )  # fmt: skip
+
+    def permits(self, source: S | None, target: S) -> bool:
+        """Whether a move is allowed; a state that the rulebook does not know permits nothing."""
+        return self._obstacle(source, target) is None
+
+    def decide(self, source: S | None, target: S) -> Decision[S]:
+        """What the rulebook says of a move, with every reason against it.
+
+        Args:
+            source: The state to leave, or None to create a record.
+            target: The state to enter.
+
+        Raises:
+            WrongTypeError: A state is not hashable.
+        """
+        code = self._obstacle(source, target)
+        if code is None:
+            return Decision(source, target, Result.ALLOWED)
+        result = Result.NO_SUCH_MOVE if code in _NO_SUCH_MOVE else Result.DENIED
+        alternatives = self.allowed(source)
+        denial = self._denial(code, source, target, alternatives)
+        return Decision(source, target, result, (denial,), alternatives)
+
+    def options(self, source: S | None) -> tuple[Decision[S], ...]:
+        """One decision for each state, in order: which buttons to show, and why others are grey.
+
+        Show what is allowed, grey out what is denied, hide where there is no such move.
+        """
+        return tuple(self.decide(source, state) for state in self.states)
+
+    def allowed(self, source: S | None) -> tuple[S, ...]:
+        """The states that may be entered from a state, in order; none from an unknown one."""
+        return tuple(state for state in self.states if self.permits(source, state))
+
+    def _obstacle(self, source: S | None, target: S) -> Code | None:
+        """The code of what stands against a move, or None."""
+        ranks = self._ranks
+        try:
+            known = target in ranks and (source is None or source in ranks)
+        except TypeError:
+            raise WrongTypeError("state", "hashable", (source, target)) from None
+        if not known:
+            return Code.UNKNOWN_STATE
+        if source is None:
+            return None if target in self.creation else Code.NOT_A_CREATION_STATE
+        if source == target:
+            return Code.ALREADY_THERE
+        return Code.FINAL if source in self.final else self._off_course(source, target)
+
+    def _off_course(self, source: S, target: S) -> Code | None:
+        if self.course is Course.EXPLICIT:
+            return None if (source, target) in self.edges else Code.NO_SUCH_MOVE
+        if self.course is Course.FREE:
+            return None
+        steps = self._ranks[target] - self._ranks[source]
+        if steps < 0:
+            return Code.BACKWARD
+        return None if steps == 1 or self.skips else Code.SKIP
+
+    def _denial(
+        self, code: Code, source: S | None, target: S, alternatives: tuple[S, ...]
+    ) -> Denial:
+        message = {
+            Code.ALREADY_THERE: "it is already there",
+            Code.BACKWARD: self.meaning,
+            Code.FINAL: f"nothing leaves {label(source)}",
+            Code.NO_SUCH_MOVE: f"{self.name!r} has no such move",
+            Code.NOT_A_CREATION_STATE: "nothing begins there",
+            Code.SKIP: f"{self.name!r} passes over no state",
+            Code.UNKNOWN_STATE: f"{self.name!r} has no such state",
+        }[code]
+        if code is not Code.UNKNOWN_STATE:
+            return Denial(code, self.name, "target", target, alternatives, message)
+        unknown = ("source", source) if target in self._ranks else ("target", target)
+        return Denial(code, self.name, *unknown, self.states, message)
+
+    @cached_property
+    def ruling(self) -> Ruling:
+        """The rulebook's name, version and fingerprint, as a move's event keeps them."""
+        return Ruling(self.name, self.version, self.fingerprint)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The SHA-256, in hexadecimal, of all that decides: states and moves, not words.
+
+        Equal rulebooks have equal fingerprints in every process. Stable from version 1.0 on.
+
+        Raises:
+            InvalidValueError: A state is not text, a number, an enum member or a tuple of them.
+        """
+        plain = [
+            self.course,
+            self.skips,
+            [_plain_state(state) for state in self.states],
+            sorted([self._ranks[a], self._ranks[b]] for a, b in self.edges),
+            sorted(self._ranks[state] for state in self.creation),
+            sorted(self._ranks[state] for state in self.final),
+        ]
+        return sha256(json.dumps(plain, separators=(",", ":")).encode()).hexdigest()
+
+    def to_markdown(self) -> str:
+        """The moves as a Markdown table: a row for creation, then one for each state."""
+        rows = ["| from | may move to |", "|---|---|"]
+        for source in (None, *self.states):
+            targets = ", ".join(_cell(state) for state in self.allowed(source))
+            rows.append(f"| {'(new)' if source is None else _cell(source)} | {targets or '–'} |")
+        return "\n".join(rows)
+
+    def to_mermaid(self) -> str:
+        """The moves as the text of a Mermaid state diagram: every allowed move is one arrow."""
+        names = {state: f"s{n}" for n, state in enumerate(self.states)}
+        lines = ["stateDiagram-v2"]
+        lines += [f'    state "{_caption(state)}" as {names[state]}' for state in self.states]
+        lines += [f"    [*] --> {names[state]}" for state in self.allowed(None)]
+        for source in self.states:
+            targets = self.allowed(source)
+            lines += [f"    {names[source]} --> {names[target]}" for target in targets]
+            lines += [] if targets else [f"    {names[source]} --> [*]"]
+        return "\n".join(lines)
+
+
+def hashable(states: Iterable[S], name: str) -> tuple[S, ...]:
+    """States as a tuple.
+
+    Raises:
+        WrongTypeError: They are one text, not iterable, or one of them is not hashable.
+    """
+    if isinstance(states, str) or not isinstance(states, Iterable):
+        raise WrongTypeError(name, "several hashable states", states)
+    collected = tuple(states)
+    for state in collected:
+        try:
+            hash(state)
+        except TypeError:
+            raise WrongTypeError(name, "hashable states", state) from None
+    return collected
+
+
+def _structural_faults(book: Rulebook[S]) -> Iterable[str]:
+    if not book.states:
+        yield "it has no states"
+    if len(book._ranks) != len(book.states):  # noqa: SLF001 - the same class's own field
+        twice = [state for state in dict.fromkeys(book.states) if book.states.count(state) > 1]
+        yield f"it lists {', '.join(map(label, twice))} twice"
+    if None in book.states:
+        yield "None cannot be a state: it stands for creation"
+    named = {
+        "a move": {state for edge in book.edges for state in edge},
+        "creation": book.creation,
+        "final": book.final,
+    }
+    for place, states in named.items():
+        strange = sorted(label(state) for state in states if state not in book.states)
+        if strange:
+            yield f"{place} names unknown states {', '.join(strange)}"
+    if type(book.version) is not int or book.version < 1:
+        yield f"its version must be a whole number from 1 (got {brief(book.version)})"
+
+
+def _plain_state(state: object) -> object:
+    if isinstance(state, Enum) and not isinstance(state, str | int):
+        return [type(state).__name__, state.name]
+    if isinstance(state, str | int):
+        return state.value if isinstance(state, Enum) else state
+    if isinstance(state, tuple):
+        return [_plain_state(part) for part in state]
+    raise InvalidValueError("fingerprint", (f"the state {brief(state)} has no stable text",))
+
+
+def _caption(state: object) -> str:
+    """A state's text in a drawing: one line, no quotes."""
+    text = str(state.value if isinstance(state, Enum) else state)
+    return " ".join(text.replace('"', "'").split())
+
+
+def _cell(state: object) -> str:
+    return _caption(state).replace("|", "\\|")
