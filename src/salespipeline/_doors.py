@@ -5,7 +5,7 @@ Snapshots and events carry no validators of their own; whatever builds one calls
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from salespipeline.errors import UnknownKeyError, WrongTypeError
 
@@ -32,7 +32,7 @@ def instances(kind: type[T], values: object, name: str) -> tuple[T, ...]:
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise WrongTypeError(name, f"several {kind.__name__} values", values)
-    return tuple(instance(kind, value, name) for value in values)
+    return tuple(instance(kind, value, name) for value in cast("Iterable[object]", values))
 
 
 def text(value: object, name: str) -> str:
@@ -53,7 +53,7 @@ def choice(kind: type[E], value: object, name: str) -> E:
         UnknownKeyError: There is none.
     """
     try:
-        return kind(value)
+        return kind(value)  # type: ignore[arg-type]
     except ValueError:
         raise UnknownKeyError(name, value, tuple(kind)) from None
 

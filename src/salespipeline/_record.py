@@ -7,7 +7,7 @@ as one frozen copy per event, and happens here only.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from attrs import fields
 
@@ -63,7 +63,7 @@ class Record:
     @classmethod
     def prepare(cls) -> None:
         """Make the class's mutable twin; called once, when the class is defined."""
-        cls._names = tuple(each.name for each in fields(cls))  # type: ignore[arg-type, misc]
+        cls._names = tuple(each.name for each in fields(cls))  # type: ignore[arg-type]
         cls._draft = type(f"{cls.__name__}Draft", (Record,), {"__slots__": cls._names})
 
     @classmethod
@@ -83,7 +83,7 @@ class Record:
             setattr(draft, name, getattr(start, name))
         applied, event = cls._applied, None
         try:
-            for event in events:  # noqa: B007 - the last one is asked for below
+            for event in events:
                 applied[type(event)](draft, event)
         except _GoneError:
             return None
@@ -107,10 +107,16 @@ class Record:
         return (Denial(Code.BEFORE_LAST_EVENT, self.kind, "at", at, self.changed_at, message),)
 
     def happen(
-        self, kind: Callable[..., E], at: datetime, by: str, role: str | None, **facts: object
+        self,
+        event_type: Callable[..., E],
+        at: datetime,
+        by: str,
+        role: str | None,
+        /,
+        **facts: object,
     ) -> tuple[Self, E]:
         """The next snapshot and the event that leads to it; the move is already decided."""
-        event = kind(
+        event = event_type(
             record=self.id,
             sequence=self.version + 1,
             at=utc(at),
@@ -122,15 +128,21 @@ class Record:
         return after, event  # type: ignore[return-value] # only Deleted leaves nothing
 
     def change(
-        self, kind: Callable[..., E], at: datetime, by: str, role: str | None, **facts: object
+        self,
+        event_type: Callable[..., E],
+        at: datetime,
+        by: str,
+        role: str | None,
+        /,
+        **facts: object,
     ) -> tuple[Self, E]:
         """`happen`, denied where it is before the record's last change."""
         early = self.too_early(at)
         if early:
-            command = f"record {getattr(kind, '__name__', 'an event')} on"
+            command = f"record {getattr(event_type, '__name__', 'an event')} on"
             decision = Decision[str](self.id, self.id, Result.DENIED, early, (), command)
             raise DeniedError(self.subject, decision)
-        return self.happen(kind, at, by, role, **facts)
+        return self.happen(event_type, at, by, role, **facts)
 
     def change_owner(
         self, owner: str | None, *, at: datetime, by: str, role: str | None = None
@@ -300,19 +312,19 @@ def check_contacts(values: object) -> tuple[str, ...]:
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise InvalidValueError("contacts", (f"{brief(values)} is not several ids",))
-    return tuple(dict.fromkeys(text(value, "contacts") for value in values))
+    ids = cast("Iterable[object]", values)
+    return tuple(dict.fromkeys(text(each, "contacts") for each in ids))
 
 
 def touch(draft: Any, event: Event) -> None:
-    if event.at > draft.changed_at:
-        draft.changed_at = event.at
+    draft.changed_at = max(draft.changed_at, event.at)
 
 
 class _GoneError(Exception):
     """The record is deleted: there is no snapshot."""
 
 
-def _deleted(draft: Any, event: Event) -> None:
+def _deleted(_draft: Any, _event: Event) -> None:
     raise _GoneError
 
 

@@ -5,16 +5,19 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from math import isfinite
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, cast
 
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.money import Money
 from salespipeline.periods import utc
 
-Value: TypeAlias = "str | bool | int | float | Decimal | date | datetime | Money | tuple[Value, ...] | None"
+Value: TypeAlias = (
+    "str | bool | int | float | Decimal | date | datetime | Money | tuple[Value, ...] | None"
+)
 """What an attribute may hold: plain immutable values, and tuples of them."""
 
 _DEEPEST = 8
+_PLAIN = "plain: text, a finite number, a date, an instant, money, or a tuple of such"
 
 
 class Attributes(Mapping[str, Value]):
@@ -39,7 +42,7 @@ class Attributes(Mapping[str, Value]):
     _hash: int | None
 
     def __init__(self, values: Mapping[str, object] | None = None) -> None:
-        given = {} if values is None else values
+        given: Mapping[str, object] = {} if values is None else values
         if not isinstance(given, Mapping):
             raise WrongTypeError("attributes", "a mapping of names to values", values)
         faults: list[str] = []
@@ -117,5 +120,6 @@ def plain(value: object, depth: int = 0) -> Value:
     if isinstance(value, date):
         return value
     if isinstance(value, list | tuple) and depth < _DEEPEST:
-        return tuple(plain(item, depth + 1) for item in value)
-    raise WrongTypeError("value", "plain: text, number, date, instant, money, or a tuple", value)
+        items = cast("list[object]", value)
+        return tuple(plain(item, depth + 1) for item in items)
+    raise WrongTypeError("value", _PLAIN, cast("object", value))

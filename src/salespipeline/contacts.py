@@ -188,9 +188,10 @@ class Contact(Record):
             DeniedError: The rulebook lets no contact begin there.
         """
         subject = f"contact {check_id(contact)!r}"
+        instance(Rulebook, rulebook, "rulebook")
         first = None if stage is None else choice(LifecycleStage, stage, "lifecycle stage")
         if first is not None:
-            _enforce(subject, instance(Rulebook, rulebook, "rulebook").decide(None, first))
+            _enforce(subject, rulebook.decide(None, first))
         event = Created(
             record=check_id(contact), sequence=1, at=utc(at), by=text(by, "by"),
             role=optional(text, role, "role"), start=choice(Start, start, "start"),
@@ -219,7 +220,8 @@ class Contact(Record):
             rulebook: The rules of the lifecycle.
         """
         target = choice(LifecycleStage, stage, "lifecycle stage")
-        decision = instance(Rulebook, rulebook, "rulebook").decide(self.lifecycle_stage, target)
+        instance(Rulebook, rulebook, "rulebook")
+        decision = rulebook.decide(self.lifecycle_stage, target)
         return decision.denied(self.too_early(at))
 
     def options(

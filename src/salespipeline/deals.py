@@ -115,8 +115,8 @@ def _close_date_changed(draft: Any, event: CloseDateChanged) -> None:
 
 
 def _probability_set(draft: Any, event: ProbabilitySet) -> None:
-    known = event.probability is not None
-    draft.probability = Probability(event.probability, event.basis) if known else None
+    value = event.probability
+    draft.probability = None if value is None else Probability(value, event.basis)
     touch(draft, event)
 
 
@@ -372,7 +372,9 @@ class Deal(Record):
             "amount": optional(_amount, amount, "amount"),
         }
         if kind is Moved or kind is Reopened:
-            given = [f"{name} given, and the move closes nothing" for name in closing if closing[name]]
+            given = [
+                f"{name} given, and the move closes nothing" for name in closing if closing[name]
+            ]
             if given:
                 raise InvalidValueError("move", tuple(given))
             closing = {}
@@ -470,7 +472,12 @@ class Deal(Record):
         if self.outcome is Outcome.OPEN:
             message = "it is not closed"
             denial = Denial(
-                Code.NOT_CLOSED, self.kind, "outcome", self.outcome, (Outcome.WON, Outcome.LOST), message
+                Code.NOT_CLOSED,
+                self.kind,
+                "outcome",
+                self.outcome,
+                (Outcome.WON, Outcome.LOST),
+                message,
             )
             decision = self.decide(key, pipeline=pipeline, at=at).denied((denial,))
             raise DeniedError(self.subject, decision)

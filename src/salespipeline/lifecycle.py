@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Self
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from salespipeline._doors import choice, instances, text
 from salespipeline.attributes import Attributes
@@ -44,6 +44,7 @@ class LifecycleStage(StrEnum):
     SQL = SALES_QUALIFIED_LEAD
 
     def __new__(cls, value: str, meaning: str) -> Self:
+        """A member whose rank is its place among the members."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.rank = len(cls.__members__)
@@ -95,6 +96,14 @@ class StatusKind(StrEnum):
     DISQUALIFIED = "disqualified"
 
 
+def _key(value: object) -> str:
+    return text(value, "key")
+
+
+def _kind(value: object) -> StatusKind:
+    return choice(StatusKind, value, "status kind")
+
+
 @frozen
 class Status:
     """One lead status of a scheme.
@@ -108,14 +117,24 @@ class Status:
         parked: Whether such a lead is out of the active count while it waits.
     """
 
-    key: str = field(converter=lambda given: text(given, "key"))
+    key: str = field(converter=_key)
     label: str
-    kind: StatusKind = field(
-        default=StatusKind.WORKING, converter=lambda given: choice(StatusKind, given, "status kind")
-    )
+    kind: StatusKind = field(default=StatusKind.WORKING, converter=_kind)
     meaning: str = ""
     next_step: str = ""
     parked: bool = False
+
+
+def _statuses(value: object) -> tuple[Status, ...]:
+    return instances(Status, value, "statuses")
+
+
+def _active_in(value: object) -> frozenset[LifecycleStage]:
+    return frozenset(instances(LifecycleStage, value, "active_in"))
+
+
+def _any_status(scheme: "StatusScheme") -> Rulebook[str]:
+    return Rulebook.free(scheme.name, dict.fromkeys(scheme.keys))
 
 
 @frozen
@@ -141,17 +160,13 @@ class StatusScheme:
     """
 
     name: str
-    statuses: tuple[Status, ...] = field(converter=lambda given: instances(Status, given, "statuses"))
+    statuses: tuple[Status, ...] = field(converter=_statuses)
     active_in: frozenset[LifecycleStage] = field(
         default=frozenset({LifecycleStage.SALES_QUALIFIED_LEAD}),
-        converter=lambda given: frozenset(instances(LifecycleStage, given, "active_in")),
+        converter=_active_in,
     )
     former: Attributes = field(factory=Attributes, converter=Attributes)
-    rulebook: Rulebook[str] = field()
-
-    @rulebook.default
-    def _any_direction(self) -> Rulebook[str]:
-        return Rulebook.free(self.name, tuple(dict.fromkeys(self.keys)))
+    rulebook: Rulebook[str] = field(default=Factory(_any_status, takes_self=True))
 
     def __attrs_post_init__(self) -> None:
         """Refuse a scheme that contradicts itself, naming every fault."""
@@ -187,7 +202,7 @@ class StatusScheme:
         """
         if isinstance(statuses, type):
             keys = [member.value for member in statuses]
-            kinds = {key: StatusKind.WORKING for key in keys} | {keys[0]: StatusKind.INITIAL}
+            kinds = dict.fromkeys(keys, StatusKind.WORKING) | {keys[0]: StatusKind.INITIAL}
         else:
             kinds = dict(statuses)
         return cls(name, tuple(Status(key, _words(key), kind) for key, kind in kinds.items()))

@@ -13,12 +13,14 @@ from attrs import field, frozen
 
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError, WrongTypeError, brief
 
+_NO_PLACES = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+_THREE_PLACES = "BHD IQD JOD KWD LYD OMR TND"
+_FOUR_PLACES = "CLF UYW"
+
 MINOR_UNITS: Mapping[str, int] = {
-    **dict.fromkeys(
-        "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0
-    ),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-    **dict.fromkeys("CLF UYW".split(), 4),
+    currency: places
+    for places, currencies in ((0, _NO_PLACES), (3, _THREE_PLACES), (4, _FOUR_PLACES))
+    for currency in currencies.split()
 }
 """Decimal places of the currencies that do not have two.
 
@@ -71,7 +73,8 @@ def _minor(amount: object, currency: str) -> int:
     """The amount in minor units; refuses digits that the currency does not have."""
     places = MINOR_UNITS.get(currency, 2)
     numerator, denominator = exact(amount, "amount").as_integer_ratio()
-    minor, rest = divmod(numerator * 10**places, denominator)
+    scale: int = 10**places
+    minor, rest = divmod(numerator * scale, denominator)
     if rest:
         fault = f"{brief(amount)} has more than the {places} decimal places of {currency}"
         raise InvalidValueError("money", (f"{fault}; round it with Money.rounded",))
@@ -109,7 +112,8 @@ class Money:
         self._fill(_minor(amount, code), code)
 
     def _fill(self, minor: int, currency: str) -> None:
-        self.__attrs_init__(minor, currency)  # type: ignore[attr-defined]
+        object.__setattr__(self, "minor", minor)
+        object.__setattr__(self, "currency", currency)
 
     @classmethod
     def of_minor(cls, minor: int, currency: str) -> Self:
@@ -121,7 +125,7 @@ class Money:
         if type(minor) is not int:
             raise WrongTypeError("minor", "a whole number of minor units", minor)
         money = cls.__new__(cls)
-        money._fill(minor, check_currency(currency))
+        money._fill(minor, check_currency(currency))  # noqa: SLF001 - its own class
         return money
 
     @classmethod
@@ -164,7 +168,9 @@ class Money:
 
     def __mul__(self, factor: int) -> Self:
         if type(factor) is not int:
-            raise WrongTypeError("factor", "an int (round other products with Money.rounded)", factor)
+            raise WrongTypeError(
+                "factor", "an int (round other products with Money.rounded)", factor
+            )
         return self.of_minor(self.minor * factor, self.currency)
 
     __rmul__ = __mul__
@@ -236,7 +242,9 @@ def _check_weights(weights: Sequence[int | Decimal]) -> list[Fraction]:
     if isinstance(weights, str) or not isinstance(weights, Sequence):
         raise WrongTypeError("weights", "a sequence of numbers", weights)
     shares = [Fraction(exact(weight, "weight")) for weight in weights]
-    faults = tuple(f"weight {weights[n]!r} is negative" for n, share in enumerate(shares) if share < 0)
+    faults = tuple(
+        f"weight {weights[n]!r} is negative" for n, share in enumerate(shares) if share < 0
+    )
     if not faults and not any(shares):
         faults = ("there is no weight above zero",)
     if faults:

@@ -130,6 +130,14 @@ def midnight(day: date, zone: tzinfo = UTC) -> datetime:
     return utc(naive.replace(tzinfo=check_zone(zone)), "day")
 
 
+def _start(value: object) -> datetime:
+    return utc(value, "start")
+
+
+def _end(value: object) -> datetime:
+    return utc(value, "end")
+
+
 @frozen
 class Period:
     """A stretch of time from ``start`` up to, and without, ``end``.
@@ -149,8 +157,8 @@ class Period:
     datetime.date(2026, 4, 1)
     """
 
-    start: datetime = field(converter=lambda value: utc(value, "start"))
-    end: datetime = field(converter=lambda value: utc(value, "end"))
+    start: datetime = field(converter=_start)
+    end: datetime = field(converter=_end)
 
     def __attrs_post_init__(self) -> None:
         """Refuse a period without any moment in it."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from salespipeline._doors import choice, instances, text
 from salespipeline.attributes import Attributes
@@ -58,6 +58,18 @@ def _optional_probability(value: object) -> Decimal | None:
     return None if value is None else check_probability(value)
 
 
+def _key(value: object) -> str:
+    return text(value, "key")
+
+
+def _outcome(value: object) -> Outcome:
+    return choice(Outcome, value, "outcome")
+
+
+def _words(keyed: "Stage | Pipeline") -> str:
+    return keyed.key.replace("_", " ").capitalize()
+
+
 @frozen
 class Stage:
     """One stage of a pipeline.
@@ -75,11 +87,9 @@ class Stage:
         next_step: What moves a deal on.
     """
 
-    key: str = field(converter=lambda given: text(given, "key"))
-    name: str = field()
-    outcome: Outcome = field(
-        default=Outcome.OPEN, converter=lambda given: choice(Outcome, given, "outcome")
-    )
+    key: str = field(converter=_key)
+    name: str = field(default=Factory(_words, takes_self=True))
+    outcome: Outcome = field(default=Outcome.OPEN, converter=_outcome)
     probability: Decimal | None = field(default=None, converter=_optional_probability)
     rot_after: timedelta | None = None
     parked: bool = False
@@ -88,9 +98,13 @@ class Stage:
     entry: str = ""
     next_step: str = ""
 
-    @name.default
-    def _key_in_words(self) -> str:
-        return self.key.replace("_", " ").capitalize()
+
+def _stages(value: object) -> tuple[Stage, ...]:
+    return instances(Stage, value, "stages")
+
+
+def _any_stage(pipeline: "Pipeline") -> Rulebook[str]:
+    return Rulebook.free(pipeline.key, _outcomes(pipeline.stages))
 
 
 @frozen
@@ -117,21 +131,13 @@ class Pipeline:
     ('won', 'lost')
     """
 
-    key: str = field(converter=lambda given: text(given, "key"))
-    stages: tuple[Stage, ...] = field(converter=lambda given: instances(Stage, given, "stages"))
-    name: str = field()
+    key: str = field(converter=_key)
+    stages: tuple[Stage, ...] = field(converter=_stages)
+    name: str = field(default=Factory(_words, takes_self=True))
     former: Attributes = field(factory=Attributes, converter=Attributes)
-    rulebook: Rulebook[str] = field()
+    rulebook: Rulebook[str] = field(default=Factory(_any_stage, takes_self=True))
     source: str = ""
     _outcomes: dict[str, Outcome] = field(init=False, eq=False, repr=False)
-
-    @name.default
-    def _key_in_words(self) -> str:
-        return self.key.replace("_", " ").capitalize()
-
-    @rulebook.default
-    def _any_direction(self) -> Rulebook[str]:
-        return Rulebook.free(self.key, tuple(_outcomes(self.stages)))
 
     def __attrs_post_init__(self) -> None:
         """Refuse a pipeline that contradicts itself, naming every fault."""
@@ -193,7 +199,11 @@ class Pipeline:
 
     def closing(self, outcome: Outcome) -> str:
         """The key of the first stage of an outcome, the implicit one where there is none."""
-        return next(key for key, each in self._outcomes.items() if each is choice(Outcome, outcome, "outcome"))
+        return next(
+            key
+            for key, each in self._outcomes.items()
+            if each is choice(Outcome, outcome, "outcome")
+        )
 
 
 def _outcomes(stages: Iterable[Stage]) -> dict[str, Outcome]:

@@ -9,13 +9,15 @@ from collections.abc import Hashable, Iterable, Mapping
 from enum import Enum, StrEnum
 from functools import cached_property
 from hashlib import sha256
-from typing import Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
 from salespipeline.errors import InvalidValueError, SalesPipelineError, WrongTypeError, brief
 
 S = TypeVar("S", bound=Hashable)
+S_co = TypeVar("S_co", bound=Hashable, covariant=True)
+T = TypeVar("T", bound=Hashable)
 
 
 class Course(StrEnum):
@@ -95,7 +97,7 @@ class Ruling:
 
 
 @frozen
-class Decision(Generic[S]):
+class Decision(Generic[S_co]):
     """What a rulebook says of one move; a decision is true where the move is allowed.
 
     Attributes:
@@ -107,11 +109,11 @@ class Decision(Generic[S]):
         command: What was asked where it is no move, such as ``record OwnerChanged on``.
     """
 
-    source: S | None
-    target: S
+    source: S_co | None
+    target: S_co
     result: Result
     denials: tuple[Denial, ...] = ()
-    alternatives: tuple[S, ...] = ()
+    alternatives: tuple[S_co, ...] = ()
     command: str = ""
 
     def __bool__(self) -> bool:
@@ -214,18 +216,17 @@ class Rulebook(Generic[S]):
         if faults:
             raise InvalidValueError(f"rulebook {self.name!r}", faults)
 
-    @classmethod
+    @staticmethod
     def forward(
-        cls,
         name: str,
-        states: Iterable[S],
+        states: Iterable[T],
         *,
         skips: bool = True,
-        creation: Iterable[S] | None = None,
-        final: Iterable[S] = (),
+        creation: Iterable[T] | None = None,
+        final: Iterable[T] = (),
         version: int = 1,
         meaning: str = "",
-    ) -> Self:
+    ) -> "Rulebook[T]":
         """A rulebook whose moves only go forward along the order of its states.
 
         Args:
@@ -239,40 +240,38 @@ class Rulebook(Generic[S]):
         """
         ordered = hashable(states, "states")
         begin = ordered if creation is None else hashable(creation, "creation")
-        return cls(
+        return Rulebook(
             name, ordered, Course.FORWARD, skips, frozenset(), frozenset(begin),
             frozenset(hashable(final, "final")), version, meaning or "moves go forward only",
         )  # fmt: skip
 
-    @classmethod
+    @staticmethod
     def free(
-        cls,
         name: str,
-        states: Iterable[S],
+        states: Iterable[T],
         *,
-        creation: Iterable[S] | None = None,
-        final: Iterable[S] = (),
+        creation: Iterable[T] | None = None,
+        final: Iterable[T] = (),
         version: int = 1,
         meaning: str = "",
-    ) -> Self:
+    ) -> "Rulebook[T]":
         """A rulebook that allows every move between two of its states but out of a final one."""
         ordered = hashable(states, "states")
         begin = ordered if creation is None else hashable(creation, "creation")
-        return cls(
+        return Rulebook(
             name, ordered, Course.FREE, True, frozenset(), frozenset(begin),
             frozenset(hashable(final, "final")), version, meaning,
         )  # fmt: skip
 
-    @classmethod
+    @staticmethod
     def explicit(
-        cls,
         name: str,
-        moves: Mapping[S, Iterable[S]],
+        moves: Mapping[T, Iterable[T]],
         *,
-        creation: Iterable[S] | None = None,
+        creation: Iterable[T] | None = None,
         version: int = 1,
         meaning: str = "",
-    ) -> Self:
+    ) -> "Rulebook[T]":
         """A rulebook whose moves are given one by one.
 
         Args:
@@ -289,7 +288,7 @@ class Rulebook(Generic[S]):
         begin = tuple(moves) if creation is None else hashable(creation, "creation")
         edges = frozenset((state, target) for state in targets for target in targets[state])
         final = frozenset(state for state in targets if not targets[state])
-        return cls(
+        return Rulebook(
             name, tuple(moves), Course.EXPLICIT, True, edges, frozenset(begin), final,
             version, meaning,
         )  # fmt: skip
@@ -398,7 +397,9 @@ class Rulebook(Generic[S]):
         rows = ["| from | may move to |", "|---|---|"]
         for source in (None, *self.states):
             targets = ", ".join(_cell(state) for state in self.allowed(source))
-            rows.append(f"| {'(new)' if source is None else _cell(source)} | {targets or '–'} |")
+            rows.append(
+                f"| {'(new)' if source is None else _cell(source)} | {targets or 'nothing'} |"
+            )
         return "\n".join(rows)
 
     def to_mermaid(self) -> str:
@@ -414,7 +415,7 @@ class Rulebook(Generic[S]):
         return "\n".join(lines)
 
 
-def hashable(states: Iterable[S], name: str) -> tuple[S, ...]:
+def hashable(states: Iterable[T], name: str) -> tuple[T, ...]:
     """States as a tuple.
 
     Raises:
@@ -458,7 +459,7 @@ def _plain_state(state: object) -> object:
     if isinstance(state, str | int):
         return state.value if isinstance(state, Enum) else state
     if isinstance(state, tuple):
-        return [_plain_state(part) for part in state]
+        return [_plain_state(part) for part in cast("tuple[object, ...]", state)]
     raise InvalidValueError("fingerprint", (f"the state {brief(state)} has no stable text",))
 
 

@@ -1,0 +1,1 @@
+"""Sales pipelines as plain values: contacts, deals, rules, histories and honest figures."""
