@@ -3,7 +3,8 @@
 Snapshots and events carry no validators of their own; whatever builds one calls these.
 """
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
 from enum import StrEnum
 from typing import TypeVar, cast
 
@@ -11,6 +12,7 @@ from salespipeline.errors import UnknownKeyError, WrongTypeError
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
+H = TypeVar("H", bound=Hashable)
 
 
 def instance(kind: type[T], value: object, name: str) -> T:
@@ -46,6 +48,22 @@ def text(value: object, name: str) -> str:
     return str.__str__(value) if type(value) is not str else value
 
 
+def whole(value: object, name: str) -> int:
+    """A whole number; a bool is none.
+
+    Raises:
+        WrongTypeError: It is of another type, a float with nothing after the point included.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise WrongTypeError(name, "a whole number", value)
+    return int(value)
+
+
+def repeated(values: Iterable[H]) -> tuple[H, ...]:
+    """Each value that occurs more than once, in the order met."""
+    return tuple(value for value, times in Counter(values).items() if times > 1)
+
+
 def choice(kind: type[E], value: object, name: str) -> E:
     """The member of an enum that a value is, or whose text it is.
 
@@ -53,8 +71,8 @@ def choice(kind: type[E], value: object, name: str) -> E:
         UnknownKeyError: There is none.
     """
     try:
-        return kind(value)  # type: ignore[arg-type]
-    except ValueError:
+        return kind(instance(str, value, name))
+    except (WrongTypeError, ValueError):
         raise UnknownKeyError(name, value, tuple(kind)) from None
 
 

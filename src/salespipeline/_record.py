@@ -67,6 +67,11 @@ class Record:
         cls._draft = type(f"{cls.__name__}Draft", (Record,), {"__slots__": cls._names})
 
     @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The names of the fields of a snapshot, in order."""
+        return cls._names
+
+    @classmethod
     def replay(cls, events: Iterable[Event], start: Self | None = None) -> Self | None:
         """The snapshot after events in sequence order.
 

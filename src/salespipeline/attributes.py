@@ -7,7 +7,8 @@ from enum import Enum
 from math import isfinite
 from typing import Self, TypeAlias, cast
 
-from salespipeline.errors import InvalidValueError, WrongTypeError, brief
+from salespipeline._doors import instance
+from salespipeline.errors import InvalidValueError, SalesPipelineError, WrongTypeError, brief
 from salespipeline.money import Money
 from salespipeline.periods import utc
 
@@ -17,7 +18,10 @@ Value: TypeAlias = (
 """What an attribute may hold: plain immutable values, and tuples of them."""
 
 _DEEPEST = 8
-_PLAIN = "plain: text, a finite number, a date, an instant, money, or a tuple of such"
+_PLAIN = (
+    "plain: text, a finite number, a date, an instant, money, or a tuple of such "
+    f"at most {_DEEPEST} deep"
+)
 
 
 class Attributes(Mapping[str, Value]):
@@ -46,7 +50,7 @@ class Attributes(Mapping[str, Value]):
         if not isinstance(given, Mapping):
             raise WrongTypeError("attributes", "a mapping of names to values", values)
         faults: list[str] = []
-        checked = {str(name): _checked(name, value, faults) for name, value in given.items()}
+        checked = {_name(name): _checked(name, value, faults) for name, value in given.items()}
         if faults:
             raise InvalidValueError("attributes", tuple(faults))
         self._fill(dict(sorted(checked.items())))
@@ -57,6 +61,9 @@ class Attributes(Mapping[str, Value]):
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"attributes are immutable; use with_value({name!r}, ...)")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"attributes are immutable; use without({name!r})")
 
     def __getitem__(self, name: str) -> Value:
         return self._values[name]
@@ -83,7 +90,7 @@ class Attributes(Mapping[str, Value]):
 
     def with_value(self, name: str, value: object) -> Self:
         """The same attributes with one of them set; None is a value, and removes nothing."""
-        return type(self)({**self._values, name: value})
+        return type(self)({**self._values, instance(str, name, "name"): value})
 
     def without(self, name: str) -> Self:
         """The same attributes without one of them; unchanged where it is not there."""
@@ -94,13 +101,18 @@ EMPTY = Attributes()
 """No attributes at all."""
 
 
+def _name(name: object) -> str:
+    """A name as a plain `str`, that of a text enum included; a fault of `_checked` if no text."""
+    return str.__str__(name) if isinstance(name, str) else ""
+
+
 def _checked(name: object, value: object, faults: list[str], depth: int = 0) -> Value:
     """The value in its stored form; a fault is added to the list where it has none."""
     if not isinstance(name, str):
         faults.append(f"the name {brief(name)} is not text")
     try:
         return plain(value, depth)
-    except (InvalidValueError, TypeError, ValueError) as fault:
+    except SalesPipelineError as fault:
         faults.append(f"{brief(name)}: {fault}")
         return None
 
@@ -115,7 +127,9 @@ def plain(value: object, depth: int = 0) -> Value:
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, datetime):
         return utc(value, "value")
-    if isinstance(value, float | Decimal) and isfinite(value):
+    if isinstance(value, float) and isfinite(value):
+        return value
+    if isinstance(value, Decimal) and value.is_finite():
         return value
     if isinstance(value, date):
         return value

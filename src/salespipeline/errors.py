@@ -122,12 +122,12 @@ class HistoryError(SalesPipelineError, ValueError):
 
 
 def brief(value: object, limit: int = 60) -> str:
-    """A value as text for a message: its repr, cut to ``limit`` characters.
+    """A value as text for a message: its repr in one line, cut to ``limit`` characters.
 
     A value whose own ``__repr__`` raises is named by its type.
     """
     try:
-        text = repr(value)
+        text = repr(value).replace("\n", " ")
     except Exception:  # noqa: BLE001 - strange input must not break the message about it
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

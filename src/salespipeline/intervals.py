@@ -5,7 +5,10 @@ from statistics import NormalDist
 
 from attrs import frozen
 
+from salespipeline._doors import whole
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
+
+_MOST = 10**12  # trials up to which doubles hold the counts and their beta quantiles
 
 
 @frozen
@@ -41,13 +44,13 @@ def check_level(level: object) -> float:
     if isinstance(level, bool) or not isinstance(level, int | float):
         raise WrongTypeError("level", "a number between 0 and 1, such as 0.95", level)
     if not 0 < level < 1:
-        raise InvalidValueError("level", (f"{level!r} is not between 0 and 1, such as 0.95",))
+        raise InvalidValueError("level", (f"{brief(level)} is not between 0 and 1, such as 0.95",))
     return float(level)
 
 
 def normal_quantile(level: float) -> float:
     """The z that a two-sided interval of a level needs: 1.96 for 0.95."""
-    return NormalDist().inv_cdf(0.5 + check_level(level) / 2)
+    return -NormalDist().inv_cdf((1 - check_level(level)) / 2)
 
 
 def wilson(successes: int, trials: int, level: float = 0.95) -> Interval | None:
@@ -62,7 +65,9 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> Interval | None:
         The interval within 0 to 1, or None without a trial.
 
     Raises:
-        InvalidValueError: The counts are negative, or more succeeded than were tried.
+        WrongTypeError: A count is no whole number, or the level no number.
+        InvalidValueError: The counts are negative, more succeeded than were tried, or there are
+            over 10**12 trials; or the level is not between 0 and 1.
 
     Source: Newcombe, Statistics in Medicine 17 (1998) 857-872, method 3.
 
@@ -71,9 +76,9 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> Interval | None:
     (0.2553, 0.3662)
     """
     _check_counts(successes, trials)
+    z2 = normal_quantile(level) ** 2
     if trials == 0:
         return None
-    z2 = normal_quantile(level) ** 2
     share = successes / trials
     middle = share + z2 / (2 * trials)
     reach = sqrt(z2 * (share * (1 - share) + z2 / (4 * trials)) / trials)
@@ -95,6 +100,9 @@ def jeffreys(successes: int, trials: int, level: float = 0.95) -> Interval | Non
         The interval, its lower end 0 where none and its upper end 1 where all succeeded, or
         None without a trial.
 
+    Raises:
+        SalesPipelineError: As `wilson` does.
+
     Source: Brown, Cai and DasGupta, Statistical Science 16 (2001) 101-133.
 
     >>> interval = jeffreys(15, 148)
@@ -107,7 +115,7 @@ def jeffreys(successes: int, trials: int, level: float = 0.95) -> Interval | Non
         return None
     a, b = successes + 0.5, trials - successes + 0.5
     low = 0.0 if successes == 0 else _beta_quantile(tail, a, b)
-    high = 1.0 if successes == trials else _beta_quantile(1 - tail, a, b)
+    high = 1.0 if successes == trials else 1 - _beta_quantile(tail, b, a)
     return Interval(low, high, level, "jeffreys")
 
 
@@ -122,7 +130,12 @@ def log_log(survival: float, error: float, level: float = 0.95) -> Interval | No
         level: The confidence.
 
     Returns:
-        The interval, or None where S is 0 or 1, at which the scale has no value.
+        The interval, or None where S is 0 or 1, at which the scale has no value, whatever the
+        error is.
+
+    Raises:
+        WrongTypeError: An argument is no number.
+        InvalidValueError: S or its error is not from 0 to 1, or the level is not between them.
 
     Source: Kalbfleisch and Prentice, The Statistical Analysis of Failure Time Data (2002), 1.4.
 
@@ -131,8 +144,10 @@ def log_log(survival: float, error: float, level: float = 0.95) -> Interval | No
     (0.2952, 0.6745)
     """
     z = normal_quantile(level)
-    if not 0 < survival < 1:
+    _check_share(survival, "survival")
+    if survival in (0, 1):
         return None
+    _check_share(error, "error")
     reach = z * error / (survival * abs(log(survival)))
     if reach == 0:
         return Interval(survival, survival, level, "log-log")
@@ -141,12 +156,16 @@ def log_log(survival: float, error: float, level: float = 0.95) -> Interval | No
 
 
 def _check_counts(successes: object, trials: object) -> None:
-    for name, count in (("successes", successes), ("trials", trials)):
-        if type(count) is not int:
-            raise WrongTypeError(name, "a whole number", count)
-    if not 0 <= successes <= trials:  # type: ignore[operator]
-        fault = f"{brief(successes)} of {brief(trials)} is not a part of a whole"
+    if not 0 <= whole(successes, "successes") <= whole(trials, "trials") <= _MOST:
+        fault = f"{brief(successes)} of {brief(trials)} is not a part of at most {_MOST} trials"
         raise InvalidValueError("counts", (fault,))
+
+
+def _check_share(value: object, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongTypeError(name, "a number from 0 to 1", value)
+    if not 0 <= value <= 1:
+        raise InvalidValueError(name, (f"{brief(value)} is not from 0 to 1",))
 
 
 def _beta_quantile(p: float, a: float, b: float) -> float:

@@ -9,14 +9,14 @@ Source: "Lead Status vs Lifecycle Stage: The Key Distinctions Every Sales Team M
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Self
+from typing import Self, cast
 
 from attrs import Factory, field, frozen
 
-from salespipeline._doors import choice, instances, text
+from salespipeline._doors import choice, instance, instances, repeated, text
 from salespipeline.attributes import Attributes
-from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError
-from salespipeline.rules import Rulebook
+from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError, brief
+from salespipeline.rules import Rulebook, label
 
 
 class LifecycleStage(StrEnum):
@@ -104,13 +104,17 @@ def _kind(value: object) -> StatusKind:
     return choice(StatusKind, value, "status kind")
 
 
+def _words(status: "Status") -> str:
+    return status.key.replace("_", " ").capitalize()
+
+
 @frozen
 class Status:
     """One lead status of a scheme.
 
     Attributes:
         key: What records hold.
-        label: What people read.
+        label: What people read; the key in words if not given.
         kind: Initial, working, recycle (back to marketing) or disqualified.
         meaning: When a lead has this status.
         next_step: What sales does next.
@@ -118,19 +122,30 @@ class Status:
     """
 
     key: str = field(converter=_key)
-    label: str
+    label: str = field(default=Factory(_words, takes_self=True))
     kind: StatusKind = field(default=StatusKind.WORKING, converter=_kind)
     meaning: str = ""
     next_step: str = ""
     parked: bool = False
 
 
+def _name(value: object) -> str:
+    return text(value, "name")
+
+
 def _statuses(value: object) -> tuple[Status, ...]:
-    return instances(Status, value, "statuses")
+    statuses = instances(Status, value, "statuses")
+    if not statuses:
+        raise InvalidValueError("statuses", ("there are none",))
+    return statuses
 
 
 def _active_in(value: object) -> frozenset[LifecycleStage]:
     return frozenset(instances(LifecycleStage, value, "active_in"))
+
+
+def _rulebook(value: object) -> Rulebook[str]:
+    return cast("Rulebook[str]", instance(Rulebook, value, "rulebook"))
 
 
 def _any_status(scheme: "StatusScheme") -> Rulebook[str]:
@@ -159,14 +174,16 @@ class StatusScheme:
     'new'
     """
 
-    name: str
+    name: str = field(converter=_name)
     statuses: tuple[Status, ...] = field(converter=_statuses)
     active_in: frozenset[LifecycleStage] = field(
         default=frozenset({LifecycleStage.SALES_QUALIFIED_LEAD}),
         converter=_active_in,
     )
     former: Attributes = field(factory=Attributes, converter=Attributes)
-    rulebook: Rulebook[str] = field(default=Factory(_any_status, takes_self=True))
+    rulebook: Rulebook[str] = field(
+        default=Factory(_any_status, takes_self=True), converter=_rulebook
+    )
 
     def __attrs_post_init__(self) -> None:
         """Refuse a scheme that contradicts itself, naming every fault."""
@@ -176,17 +193,20 @@ class StatusScheme:
 
     def _faults(self) -> Iterable[str]:
         keys = self.keys
-        if len(set(keys)) < len(keys):
-            yield "a key occurs twice"
+        if twice := repeated(keys):
+            yield f"the statuses {', '.join(map(repr, twice))} occur twice"
         if sum(status.kind is StatusKind.INITIAL for status in self.statuses) != 1:
             yield "exactly one status must be of kind 'initial'"
         for key, successor in self.former.items():
             if key in keys:
                 yield f"the former key {key!r} is still in use"
             if successor not in keys:
-                yield f"the former key {key!r} leads to the unknown {successor!r}"
-        if set(self.rulebook.states) != set(keys):
-            yield f"the rulebook {self.rulebook.name!r} is over other statuses"
+                yield f"the former key {key!r} leads to the unknown {brief(successor)}"
+        states = self.rulebook.states
+        if lacking := [label(key) for key in keys if key not in states]:
+            yield f"the rulebook {self.rulebook.name!r} lacks {', '.join(lacking)}"
+        if strange := [label(state) for state in states if state not in keys]:
+            yield f"the rulebook {self.rulebook.name!r} has the unknown {', '.join(strange)}"
 
     @classmethod
     def of(cls, name: str, statuses: type[StrEnum] | Mapping[str, StatusKind]) -> Self:
@@ -200,12 +220,10 @@ class StatusScheme:
         >>> [status.label for status in StatusScheme.of("attempts", Attempts).statuses]
         ['Fresh', 'First call']
         """
-        if isinstance(statuses, type):
-            keys = [member.value for member in statuses]
-            kinds = dict.fromkeys(keys, StatusKind.WORKING) | {keys[0]: StatusKind.INITIAL}
-        else:
-            kinds = dict(statuses)
-        return cls(name, tuple(Status(key, _words(key), kind) for key, kind in kinds.items()))
+        kinds = _first_initial(statuses) if isinstance(statuses, type) else statuses
+        if not isinstance(kinds, Mapping):
+            raise WrongTypeError("statuses", "a StrEnum or a mapping of keys to kinds", statuses)
+        return cls(name, tuple(Status(key, kind=kind) for key, kind in kinds.items()))
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -219,7 +237,7 @@ class StatusScheme:
 
     def current(self, key: str) -> str:
         """A key as it is called now: a retired key gives its successor, any other itself."""
-        successor = self.former.get(key)
+        successor = self.former.get(key) if isinstance(key, str) else None
         return successor if isinstance(successor, str) else key
 
     def status(self, key: str) -> Status:
@@ -241,13 +259,17 @@ class StatusScheme:
         The status stays while the scheme is active; it begins as the initial one, and is none
         where the scheme is not active.
         """
-        if stage not in self.active_in:
+        if stage is None or instance(LifecycleStage, stage, "stage") not in self.active_in:
             return None
         return self.initial.key if status is None else status
 
 
-def _words(key: str) -> str:
-    return key.replace("_", " ").capitalize()
+def _first_initial(keys: type) -> dict[str, StatusKind] | None:
+    """The kinds of an enum's keys, its first the initial one; None where it is no `StrEnum`."""
+    if not issubclass(keys, StrEnum):
+        return None
+    initial, working = StatusKind.INITIAL, StatusKind.WORKING
+    return {key.value: working if n else initial for n, key in enumerate(keys)}
 
 
 _STANDARD = (
@@ -317,6 +339,7 @@ def handled_by(
         return Team.MARKETING
     if stage >= LifecycleStage.CUSTOMER:
         return Team.SUCCESS
-    known = {each.key: each.kind for each in scheme.statuses}
-    recycled = status is not None and known.get(scheme.current(status)) is StatusKind.RECYCLE
+    known = instance(StatusScheme, scheme, "scheme")
+    key = None if status is None else known.current(status)
+    recycled = any(each.key == key and each.kind is StatusKind.RECYCLE for each in known.statuses)
     return Team.MARKETING if recycled else Team.SALES

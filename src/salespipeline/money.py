@@ -11,9 +11,16 @@ from typing import Self
 
 from attrs import field, frozen
 
-from salespipeline.errors import InvalidValueError, MixedCurrenciesError, WrongTypeError, brief
+from salespipeline._doors import instances, whole
+from salespipeline.errors import (
+    InvalidValueError,
+    MixedCurrenciesError,
+    SalesPipelineError,
+    WrongTypeError,
+    brief,
+)
 
-_NO_PLACES = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+_NO_PLACES = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 _THREE_PLACES = "BHD IQD JOD KWD LYD OMR TND"
 _FOUR_PLACES = "CLF UYW"
 
@@ -28,6 +35,7 @@ Source: ISO 4217, list one.
 """
 
 _LARGEST_EXPONENT = 30  # an amount beyond 10**30 is a fault of reading, not a sale
+_TOO_MANY = {places: 10 ** (_LARGEST_EXPONENT + 1 + places) for places in (0, 2, 3, 4)}
 
 
 def check_currency(value: object) -> str:
@@ -42,7 +50,7 @@ def check_currency(value: object) -> str:
     if not (len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()):
         fault = f"{brief(value)} is not a three-letter upper-case code such as 'EUR'"
         raise InvalidValueError("currency", (fault,))
-    return str(value)
+    return str.__str__(value)
 
 
 def exact(value: object, name: str) -> Decimal:
@@ -67,6 +75,15 @@ def exact(value: object, name: str) -> Decimal:
     if number and not -_LARGEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT:
         raise InvalidValueError(name, (f"{brief(value)} is out of any sensible range",))
     return number
+
+
+def _with_amount(fault: SalesPipelineError, amount: object) -> SalesPipelineError:
+    """A fault of the currency, or one that names the amount's fault beside it."""
+    try:
+        exact(amount, "amount")
+    except SalesPipelineError as other:
+        return InvalidValueError("money", (str(fault), str(other)))
+    return fault
 
 
 def _minor(amount: object, currency: str) -> int:
@@ -108,7 +125,10 @@ class Money:
     currency: str = field()
 
     def __init__(self, amount: Decimal | int | str, currency: str) -> None:
-        code = check_currency(currency)
+        try:
+            code = check_currency(currency)
+        except SalesPipelineError as fault:
+            raise _with_amount(fault, amount) from None
         self._fill(_minor(amount, code), code)
 
     def _fill(self, minor: int, currency: str) -> None:
@@ -119,13 +139,18 @@ class Money:
     def of_minor(cls, minor: int, currency: str) -> Self:
         """An amount from a whole number of minor units.
 
+        Raises:
+            WrongTypeError: It is no whole number.
+            InvalidValueError: It is too large for any sale, or the currency is no code.
+
         >>> Money.of_minor(1999, "JPY")
         Money('1999', 'JPY')
         """
-        if type(minor) is not int:
-            raise WrongTypeError("minor", "a whole number of minor units", minor)
+        code, units = check_currency(currency), whole(minor, "minor")
+        if abs(units) >= _TOO_MANY[MINOR_UNITS.get(code, 2)]:
+            raise InvalidValueError("money", (f"{brief(minor)} is out of any sensible range",))
         money = cls.__new__(cls)
-        money._fill(minor, check_currency(currency))  # noqa: SLF001 - its own class
+        money._fill(units, code)  # noqa: SLF001 - its own class
         return money
 
     @classmethod
@@ -167,7 +192,7 @@ class Money:
         return self.of_minor(-self.minor, self.currency)
 
     def __mul__(self, factor: int) -> Self:
-        if type(factor) is not int:
+        if isinstance(factor, bool) or not isinstance(factor, int):
             raise WrongTypeError(
                 "factor", "an int (round other products with Money.rounded)", factor
             )
@@ -212,7 +237,8 @@ class Money:
         """
         shares = _check_weights(weights)
         sign = -1 if self.minor < 0 else 1
-        wanted = [abs(self.minor) * share / sum(shares) for share in shares]
+        each = abs(self.minor) / sum(shares, Fraction())
+        wanted = [each * share for share in shares]
         parts = [int(part) for part in wanted]
         by_loss = sorted(range(len(parts)), key=lambda n: (parts[n] - wanted[n], n))
         for n in by_loss[: abs(self.minor) - sum(parts)]:
@@ -239,11 +265,11 @@ class Money:
 
 
 def _check_weights(weights: Sequence[int | Decimal]) -> list[Fraction]:
-    if isinstance(weights, str) or not isinstance(weights, Sequence):
+    if isinstance(weights, str | bytes | bytearray) or not isinstance(weights, Sequence):
         raise WrongTypeError("weights", "a sequence of numbers", weights)
     shares = [Fraction(exact(weight, "weight")) for weight in weights]
     faults = tuple(
-        f"weight {weights[n]!r} is negative" for n, share in enumerate(shares) if share < 0
+        f"weight {brief(weights[n])} is negative" for n, share in enumerate(shares) if share < 0
     )
     if not faults and not any(shares):
         faults = ("there is no weight above zero",)
@@ -274,15 +300,19 @@ def total(
     >>> total([Money(1, "EUR"), Money(2, "USD")], currency="EUR", rates={"USD": "0.5"})
     Money('2.00', 'EUR')
     """
+    given: Mapping[str, Decimal | int | str] = {} if rates is None else rates
+    if not isinstance(given, Mapping):
+        raise WrongTypeError("rates", "a mapping of currencies to rates", rates)
+    asked = None if currency is None else check_currency(currency)
     sums = totals(amounts)
     if not sums:
         return None
-    wanted = currency or next(iter(sums))
-    lacking = [code for code in sums if code != wanted and code not in (rates or {})]
+    wanted = asked or next(iter(sums))
+    lacking = [code for code in sums if code != wanted and code not in given]
     if lacking:
         raise MixedCurrenciesError((wanted, *lacking))
     parts = (
-        part if part.currency == wanted else part.convert(wanted, (rates or {})[part.currency])
+        part if part.currency == wanted else part.convert(wanted, given[part.currency])
         for part in sums.values()
     )
     return sum(parts, Money(0, wanted))
@@ -295,8 +325,6 @@ def totals(amounts: Iterable[Money]) -> dict[str, Money]:
     {'EUR': Money('4.00', 'EUR'), 'USD': Money('2.00', 'USD')}
     """
     sums: dict[str, int] = {}
-    for amount in amounts:
-        if not isinstance(amount, Money):
-            raise WrongTypeError("amounts", "money", amount)
+    for amount in instances(Money, amounts, "amounts"):
         sums[amount.currency] = sums.get(amount.currency, 0) + amount.minor
     return {currency: Money.of_minor(minor, currency) for currency, minor in sums.items()}

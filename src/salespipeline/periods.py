@@ -13,8 +13,8 @@ from typing import Self
 from attrs import field, frozen
 from dateutil.relativedelta import relativedelta
 
-from salespipeline._doors import choice
-from salespipeline.errors import InvalidValueError, NaiveTimeError, WrongTypeError
+from salespipeline._doors import choice, whole
+from salespipeline.errors import InvalidValueError, NaiveTimeError, WrongTypeError, brief
 
 
 class Unit(StrEnum):
@@ -35,6 +35,8 @@ _STEP = {
     Unit.YEAR: relativedelta(years=1),
 }
 
+_LARGEST = {"year": 9999, "quarter": 4, "month": 12, "first_month": 12}
+
 
 def utc(value: object, name: str = "at") -> datetime:
     """The same instant as a plain `datetime` in UTC.
@@ -47,7 +49,8 @@ def utc(value: object, name: str = "at") -> datetime:
     Raises:
         WrongTypeError: It is not a datetime (a `date` is a day, not an instant).
         NaiveTimeError: It has no zone.
-        InvalidValueError: It lies outside the years 1 to 9999 once in UTC.
+        InvalidValueError: It lies outside the years 1 to 9999 once in UTC, or names no instant,
+            as pandas' ``NaT``, which is a datetime, does not.
 
     >>> from datetime import timedelta, timezone
     >>> utc(datetime(2026, 3, 1, 1, tzinfo=timezone(timedelta(hours=2))))
@@ -57,12 +60,16 @@ def utc(value: object, name: str = "at") -> datetime:
         return value
     if not isinstance(value, datetime):
         raise WrongTypeError(name, "a datetime with a zone", value)
-    if value.utcoffset() is None:
-        raise NaiveTimeError(name, value)
     try:
-        moved = value.astimezone(UTC)
+        moved = None if value.utcoffset() is None else value.astimezone(UTC)
     except OverflowError:
-        raise InvalidValueError(name, (f"{value!r} lies outside the calendar in UTC",)) from None
+        fault = f"{brief(value)} lies outside the calendar in UTC"
+        raise InvalidValueError(name, (fault,)) from None
+    except Exception as why:  # noqa: BLE001 - a zone may be anyone's code
+        fault = f"{brief(value)} names no instant: {brief(why)}"
+        raise InvalidValueError(name, (fault,)) from None
+    if moved is None:
+        raise NaiveTimeError(name, value)
     return datetime.combine(_plain_date(moved), _plain_time(moved), UTC)
 
 
@@ -99,12 +106,21 @@ def check_date(value: object, name: str) -> date:
 def on(at: datetime, zone: tzinfo = UTC) -> date:
     """The calendar date of an instant in a zone.
 
+    Raises:
+        SalesPipelineError: ``at`` is no instant, ``zone`` no zone, or that date lies outside the
+            years 1 to 9999.
+
     >>> on(datetime(2026, 12, 31, 23, 30, tzinfo=UTC))
     datetime.date(2026, 12, 31)
     """
-    if zone is UTC and at.tzinfo is UTC:
+    if zone is UTC and type(at) is datetime and at.tzinfo is UTC:
         return at.date()
-    return _plain_date(utc(at).astimezone(check_zone(zone)))
+    instant, there = utc(at), check_zone(zone)
+    try:
+        return _plain_date(instant.astimezone(there))
+    except Exception as why:  # noqa: BLE001 - a zone may be anyone's code
+        fault = f"{instant.isoformat()} has no date in {brief(there)}: {brief(why)}"
+        raise InvalidValueError("at", (fault,)) from None
 
 
 def days_between(start: datetime, end: datetime, zone: tzinfo = UTC) -> int:
@@ -179,16 +195,19 @@ class Period:
     @classmethod
     def week(cls, year: int, week: int, *, zone: tzinfo = UTC) -> Self:
         """A week of ISO 8601: from Monday; week 1 holds the year's first Thursday."""
+        _check_parts(year=year)
         try:
-            monday = date.fromisocalendar(year, week, 1)
-        except (TypeError, ValueError, OverflowError) as fault:
-            raise InvalidValueError("week", (f"{year!r}, {week!r}: {fault}",)) from None
+            monday = date.fromisocalendar(year, whole(week, "week"), 1)
+        except (ValueError, OverflowError):
+            fault = f"the year {year} has no ISO week {brief(week)}"
+            raise InvalidValueError("period", (fault,)) from None
         return cls._from(monday, Unit.WEEK, zone)
 
     @classmethod
     def month(cls, year: int, month: int, *, zone: tzinfo = UTC) -> Self:
         """A calendar month."""
-        return cls._from(_first_of(year, month), Unit.MONTH, zone)
+        _check_parts(year=year, month=month)
+        return cls._from(date(year, month, 1), Unit.MONTH, zone)
 
     @classmethod
     def quarter(cls, year: int, quarter: int, *, first_month: int = 1, zone: tzinfo = UTC) -> Self:
@@ -200,15 +219,15 @@ class Period:
             first_month: 1 for calendar years, 4 for a fiscal year from April.
             zone: The zone whose calendar counts.
         """
-        if quarter not in (1, 2, 3, 4):
-            raise InvalidValueError("quarter", (f"{quarter!r} is not one of 1, 2, 3, 4",))
-        start = _first_of(year, first_month) + relativedelta(months=3 * (quarter - 1))
+        _check_parts(year=year, quarter=quarter, first_month=first_month)
+        start = _moved(date(year, first_month, 1), relativedelta(months=3 * (quarter - 1)))
         return cls._from(start, Unit.QUARTER, zone)
 
     @classmethod
     def year(cls, year: int, *, first_month: int = 1, zone: tzinfo = UTC) -> Self:
         """A year that begins with ``first_month`` of the calendar year ``year``."""
-        return cls._from(_first_of(year, first_month), Unit.YEAR, zone)
+        _check_parts(year=year, first_month=first_month)
+        return cls._from(date(year, first_month, 1), Unit.YEAR, zone)
 
     @classmethod
     def containing(
@@ -223,16 +242,12 @@ class Period:
             zone: The zone whose calendar counts.
         """
         unit = choice(Unit, unit, "unit")
+        _check_parts(first_month=first_month)
         return cls._from(_floor(on(utc(at), zone), unit, first_month), unit, zone)
 
     @classmethod
     def _from(cls, start: date, unit: Unit, zone: tzinfo) -> Self:
-        try:
-            end = start + _STEP[unit]
-        except (ValueError, OverflowError):
-            fault = f"the {unit} from {start} ends outside the calendar"
-            raise InvalidValueError("period", (fault,)) from None
-        return cls.between(start, end, zone=zone)
+        return cls.between(start, _moved(start, _STEP[unit]), zone=zone)
 
     def __contains__(self, at: datetime) -> bool:
         """Whether an instant lies in the period."""
@@ -257,11 +272,23 @@ class Period:
             step = self._from(on(step.end, zone), choice(Unit, unit, "unit"), zone)
 
 
-def _first_of(year: int, month: int) -> date:
+def _check_parts(**parts: object) -> None:
+    """Refuse what no calendar has, naming every part that is wrong."""
+    faults = tuple(
+        f"the {name} {brief(value)} is not from 1 to {_LARGEST[name]}"
+        for name, value in parts.items()
+        if not 1 <= whole(value, name) <= _LARGEST[name]
+    )
+    if faults:
+        raise InvalidValueError("period", faults)
+
+
+def _moved(day: date, step: relativedelta) -> date:
     try:
-        return date(year, month, 1)
-    except (TypeError, ValueError, OverflowError) as fault:
-        raise InvalidValueError("month", (f"{year!r}, {month!r}: {fault}",)) from None
+        return day + step
+    except (ValueError, OverflowError):
+        fault = f"it reaches from {day} beyond the years 1 to 9999"
+        raise InvalidValueError("period", (fault,)) from None
 
 
 def _floor(day: date, unit: Unit, first_month: int) -> date:
@@ -270,6 +297,5 @@ def _floor(day: date, unit: Unit, first_month: int) -> date:
         return day
     if unit is Unit.WEEK:
         return day - relativedelta(days=day.weekday())
-    anchor = _first_of(day.year, first_month).month
     months = {Unit.MONTH: 1, Unit.QUARTER: 3, Unit.YEAR: 12}[unit]
-    return day.replace(day=1) - relativedelta(months=(day.month - anchor) % months)
+    return _moved(day.replace(day=1), relativedelta(months=-((day.month - first_month) % months)))

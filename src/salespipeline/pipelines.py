@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import cast
 
 from attrs import Factory, field, frozen
 
-from salespipeline._doors import choice, instances, text
+from salespipeline._doors import choice, instance, instances, repeated, text
 from salespipeline.attributes import Attributes
-from salespipeline.errors import InvalidValueError, UnknownKeyError
+from salespipeline.errors import InvalidValueError, UnknownKeyError, brief
 from salespipeline.money import exact
 from salespipeline.rules import Rulebook
 
@@ -49,7 +50,7 @@ def check_probability(value: object) -> Decimal:
     """
     number = exact(value, "probability")
     if not 0 <= number <= 1:
-        fault = f"{number} is not from 0 to 1 (divide a percentage by 100)"
+        fault = f"{brief(value)} is not from 0 to 1 (divide a percentage by 100)"
         raise InvalidValueError("probability", (fault,))
     return number
 
@@ -64,6 +65,17 @@ def _key(value: object) -> str:
 
 def _outcome(value: object) -> Outcome:
     return choice(Outcome, value, "outcome")
+
+
+def _journey(value: object) -> Journey | None:
+    return None if value is None else choice(Journey, value, "journey")
+
+
+def _rot_after(value: object) -> timedelta | None:
+    duration = None if value is None else instance(timedelta, value, "rot_after")
+    if duration is not None and duration <= timedelta():
+        raise InvalidValueError("rot_after", (f"{brief(duration)} is not more than nothing",))
+    return duration
 
 
 def _words(keyed: "Stage | Pipeline") -> str:
@@ -91,9 +103,9 @@ class Stage:
     name: str = field(default=Factory(_words, takes_self=True))
     outcome: Outcome = field(default=Outcome.OPEN, converter=_outcome)
     probability: Decimal | None = field(default=None, converter=_optional_probability)
-    rot_after: timedelta | None = None
+    rot_after: timedelta | None = field(default=None, converter=_rot_after)
     parked: bool = False
-    journey: Journey | None = None
+    journey: Journey | None = field(default=None, converter=_journey)
     meaning: str = ""
     entry: str = ""
     next_step: str = ""
@@ -101,6 +113,10 @@ class Stage:
 
 def _stages(value: object) -> tuple[Stage, ...]:
     return instances(Stage, value, "stages")
+
+
+def _rulebook(value: object) -> Rulebook[str]:
+    return cast("Rulebook[str]", instance(Rulebook, value, "rulebook"))
 
 
 def _any_stage(pipeline: "Pipeline") -> Rulebook[str]:
@@ -124,8 +140,9 @@ class Pipeline:
         source: Where its stages are described.
 
     Raises:
-        InvalidValueError: A key occurs twice, no stage is open, a former key is still in use or
-            leads nowhere, or the rulebook lacks a stage. All are named.
+        InvalidValueError: A key occurs twice, no stage is open, the key of an implicit closing
+            stage is that of another stage, a former key is still in use or leads nowhere, or the
+            rulebook lacks a stage. All are named.
 
     >>> SIX_STAGES.outcome("closing").value, SIX_STAGES.closing(Outcome.LOST)
     ('won', 'lost')
@@ -135,7 +152,9 @@ class Pipeline:
     stages: tuple[Stage, ...] = field(converter=_stages)
     name: str = field(default=Factory(_words, takes_self=True))
     former: Attributes = field(factory=Attributes, converter=Attributes)
-    rulebook: Rulebook[str] = field(default=Factory(_any_stage, takes_self=True))
+    rulebook: Rulebook[str] = field(
+        default=Factory(_any_stage, takes_self=True), converter=_rulebook
+    )
     source: str = ""
     _outcomes: dict[str, Outcome] = field(init=False, eq=False, repr=False)
 
@@ -147,18 +166,20 @@ class Pipeline:
             raise InvalidValueError(f"pipeline {self.key!r}", faults)
 
     def _faults(self) -> Iterable[str]:
-        keys = self.keys
-        if len(set(keys)) < len(keys):
-            yield "a stage key occurs twice"
+        known = self._outcomes
+        if twice := repeated(self.keys):
+            yield f"the stages {', '.join(map(repr, twice))} occur twice"
         if all(stage.outcome is not Outcome.OPEN for stage in self.stages):
             yield "no stage is open"
+        for closed in (Outcome.WON, Outcome.LOST):
+            if closed not in known.values():
+                yield f"the stage {closed.value!r} is not {closed.value}, and neither is another"
         for key, successor in self.former.items():
-            if key in keys:
+            if key in known:
                 yield f"the former key {key!r} is still in use"
-            if successor not in keys:
-                yield f"the former key {key!r} leads to the unknown {successor!r}"
-        lacking = sorted(set(self._outcomes) - set(self.rulebook.states))
-        if lacking:
+            if successor not in known:
+                yield f"the former key {key!r} leads to the unknown {brief(successor)}"
+        if lacking := [key for key in known if key not in self.rulebook.states]:
             yield f"the rulebook {self.rulebook.name!r} lacks {', '.join(map(repr, lacking))}"
 
     @property
@@ -172,7 +193,7 @@ class Pipeline:
 
     def current(self, key: str) -> str:
         """A stage key as it is called now: a retired key gives its successor, any other itself."""
-        successor = self.former.get(key)
+        successor = self.former.get(key) if isinstance(key, str) else None
         return successor if isinstance(successor, str) else key
 
     def outcome(self, key: str) -> Outcome:
@@ -199,11 +220,8 @@ class Pipeline:
 
     def closing(self, outcome: Outcome) -> str:
         """The key of the first stage of an outcome, the implicit one where there is none."""
-        return next(
-            key
-            for key, each in self._outcomes.items()
-            if each is choice(Outcome, outcome, "outcome")
-        )
+        wanted = choice(Outcome, outcome, "outcome")
+        return next(key for key, each in self._outcomes.items() if each is wanted)
 
 
 def _outcomes(stages: Iterable[Stage]) -> dict[str, Outcome]:

@@ -13,6 +13,7 @@ from typing import Generic, Self, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
+from salespipeline._doors import instance, repeated, text
 from salespipeline.errors import InvalidValueError, SalesPipelineError, WrongTypeError, brief
 
 S = TypeVar("S", bound=Hashable)
@@ -53,6 +54,7 @@ class Code(StrEnum):
     UNKNOWN_STATE = "unknown_state"
 
 
+_FORWARD = "moves go forward only"
 _NO_SUCH_MOVE = frozenset({Code.NO_SUCH_MOVE, Code.UNKNOWN_STATE})
 
 
@@ -169,8 +171,8 @@ class DeniedError(SalesPipelineError, ValueError):
 
 
 def label(state: object) -> str:
-    """A state as text for a message."""
-    return repr(str(state.value if isinstance(state, Enum) else state))
+    """A state as text for a message, in quotes."""
+    return brief(_caption(state))
 
 
 @frozen
@@ -211,6 +213,7 @@ class Rulebook(Generic[S]):
 
     def __attrs_post_init__(self) -> None:
         """Refuse a rulebook that contradicts itself, naming every fault."""
+        _check_kinds(self)
         object.__setattr__(self, "_ranks", {state: n for n, state in enumerate(self.states)})
         faults = tuple(_structural_faults(self))
         if faults:
@@ -242,7 +245,7 @@ class Rulebook(Generic[S]):
         begin = ordered if creation is None else hashable(creation, "creation")
         return Rulebook(
             name, ordered, Course.FORWARD, skips, frozenset(), frozenset(begin),
-            frozenset(hashable(final, "final")), version, meaning or "moves go forward only",
+            frozenset(hashable(final, "final")), version, meaning or _FORWARD,
         )  # fmt: skip
 
     @staticmethod
@@ -312,8 +315,11 @@ class Rulebook(Generic[S]):
             return Decision(source, target, Result.ALLOWED)
         result = Result.NO_SUCH_MOVE if code in _NO_SUCH_MOVE else Result.DENIED
         alternatives = self.allowed(source)
-        denial = self._denial(code, source, target, alternatives)
-        return Decision(source, target, result, (denial,), alternatives)
+        if code is Code.UNKNOWN_STATE:
+            denials = self._unknown(source, target)
+        else:
+            denials = (self._denial(code, source, target, alternatives),)
+        return Decision(source, target, result, denials, alternatives)
 
     def options(self, source: S | None) -> tuple[Decision[S], ...]:
         """One decision for each state, in order: which buttons to show, and why others are grey.
@@ -351,22 +357,30 @@ class Rulebook(Generic[S]):
             return Code.BACKWARD
         return None if steps == 1 or self.skips else Code.SKIP
 
+    def _unknown(self, source: S | None, target: S) -> tuple[Denial, ...]:
+        """A denial for each state of a move that the rulebook does not have."""
+        named = [] if source is None else [("source", source)]
+        return tuple(
+            Denial(
+                Code.UNKNOWN_STATE, self.name, part, state, self.states,
+                f"{self.name!r} has no state {label(state)}",
+            )
+            for part, state in (*named, ("target", target))
+            if state not in self._ranks
+        )  # fmt: skip
+
     def _denial(
         self, code: Code, source: S | None, target: S, alternatives: tuple[S, ...]
     ) -> Denial:
         message = {
             Code.ALREADY_THERE: "it is already there",
-            Code.BACKWARD: self.meaning,
+            Code.BACKWARD: self.meaning or _FORWARD,
             Code.FINAL: f"nothing leaves {label(source)}",
             Code.NO_SUCH_MOVE: f"{self.name!r} has no such move",
             Code.NOT_A_CREATION_STATE: "nothing begins there",
             Code.SKIP: f"{self.name!r} passes over no state",
-            Code.UNKNOWN_STATE: f"{self.name!r} has no such state",
         }[code]
-        if code is not Code.UNKNOWN_STATE:
-            return Denial(code, self.name, "target", target, alternatives, message)
-        unknown = ("source", source) if target in self._ranks else ("target", target)
-        return Denial(code, self.name, *unknown, self.states, message)
+        return Denial(code, self.name, "target", target, alternatives, message)
 
     @cached_property
     def ruling(self) -> Ruling:
@@ -406,7 +420,7 @@ class Rulebook(Generic[S]):
         """The moves as the text of a Mermaid state diagram: every allowed move is one arrow."""
         names = {state: f"s{n}" for n, state in enumerate(self.states)}
         lines = ["stateDiagram-v2"]
-        lines += [f'    state "{_caption(state)}" as {names[state]}' for state in self.states]
+        lines += [f'    state "{_line(state)}" as {names[state]}' for state in self.states]
         lines += [f"    [*] --> {names[state]}" for state in self.allowed(None)]
         for source in self.states:
             targets = self.allowed(source)
@@ -432,11 +446,24 @@ def hashable(states: Iterable[T], name: str) -> tuple[T, ...]:
     return collected
 
 
+def _check_kinds(book: Rulebook[S]) -> None:
+    text(book.name, "name")
+    instance(Course, book.course, "course")
+    instance(bool, book.skips, "skips")
+    instance(str, book.meaning, "meaning")
+    instance(tuple, book.states, "states")
+    hashable(book.states, "states")
+    for name in ("edges", "creation", "final"):
+        instance(frozenset, getattr(book, name), name)
+    for edge in book.edges:
+        if not isinstance(edge, tuple) or len(edge) != 2:
+            raise WrongTypeError("edges", "pairs of a source and a target", edge)
+
+
 def _structural_faults(book: Rulebook[S]) -> Iterable[str]:
     if not book.states:
         yield "it has no states"
-    if len(book._ranks) != len(book.states):  # noqa: SLF001 - the same class's own field
-        twice = [state for state in dict.fromkeys(book.states) if book.states.count(state) > 1]
+    if twice := repeated(book.states):
         yield f"it lists {', '.join(map(label, twice))} twice"
     if None in book.states:
         yield "None cannot be a state: it stands for creation"
@@ -454,20 +481,29 @@ def _structural_faults(book: Rulebook[S]) -> Iterable[str]:
 
 
 def _plain_state(state: object) -> object:
-    if isinstance(state, Enum) and not isinstance(state, str | int):
+    if isinstance(state, str):
+        return str.__str__(state)
+    if isinstance(state, int):
+        return int(state)
+    if isinstance(state, Enum):
         return [type(state).__name__, state.name]
-    if isinstance(state, str | int):
-        return state.value if isinstance(state, Enum) else state
     if isinstance(state, tuple):
         return [_plain_state(part) for part in cast("tuple[object, ...]", state)]
     raise InvalidValueError("fingerprint", (f"the state {brief(state)} has no stable text",))
 
 
 def _caption(state: object) -> str:
-    """A state's text in a drawing: one line, no quotes."""
-    text = str(state.value if isinstance(state, Enum) else state)
-    return " ".join(text.replace('"', "'").split())
+    """A state as text: itself, an enum member's value or else its name, or what `brief` makes."""
+    shown = state
+    if isinstance(state, Enum):
+        shown = state.value if isinstance(state.value, str) else state.name
+    return shown if isinstance(shown, str) else brief(shown)
+
+
+def _line(state: object) -> str:
+    """A state's text in a drawing: one line, no double quotes."""
+    return " ".join(_caption(state).replace('"', "'").split())
 
 
 def _cell(state: object) -> str:
-    return _caption(state).replace("|", "\\|")
+    return _line(state).replace("|", "\\|")

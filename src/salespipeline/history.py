@@ -1,0 +1,476 @@
+"""Histories: the events of one record in order, and what was so at any instant.
+
+Sequence is order, for ever: events are replayed by their numbers, even where a system recorded
+instants that run backwards. Nothing is inferred and nothing is dropped.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+from operator import sub
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar, cast, get_args
+
+from attrs import field, frozen
+
+from salespipeline._doors import choice, instances
+from salespipeline._record import Record
+from salespipeline.contacts import Contact
+from salespipeline.deals import Deal
+from salespipeline.errors import HistoryError, brief
+from salespipeline.events import (
+    AmountChanged,
+    ContactEvent,
+    Created,
+    DealEvent,
+    Deleted,
+    Event,
+    Identity,
+    LeadStatusSet,
+    LifecycleStageSet,
+    Lost,
+    Moved,
+    Opened,
+    Reopened,
+    Start,
+    Voided,
+    Won,
+)
+from salespipeline.money import Money
+from salespipeline.periods import utc
+from salespipeline.pipelines import Outcome
+
+R = TypeVar("R", bound=Record)
+E = TypeVar("E", bound=Event)
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_UNORDERED = frozenset({Voided, Deleted})
+
+
+class Reading(StrEnum):
+    """From which knowledge the past is read."""
+
+    AS_KNOWN_THEN = "as_known_then"
+    AS_KNOWN_NOW = "as_known_now"
+
+
+@frozen
+class Visit:
+    """One stay in a stage or status.
+
+    Attributes:
+        state: The key of the stage or status.
+        pipeline: The key of the stage's pipeline; None for a contact.
+        entered: When it began.
+        left: When it ended, or None while the record is still there.
+        number: 1 for the record's first visit to this stage, 2 for its second, and so on.
+        entry_known: Whether ``entered`` is when the visit really began: not where the record
+            was only known by then, or its history is complete only from later on.
+    """
+
+    state: str
+    pipeline: str | None
+    entered: datetime
+    left: datetime | None
+    number: int = 1
+    entry_known: bool = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the record is still there."""
+        return self.left is None
+
+
+def _events(value: object) -> tuple[Any, ...]:
+    return instances(Event, value, "events")
+
+
+@frozen
+class History(Generic[R, E]):
+    """The events of one record: make a `ContactHistory` or a `DealHistory`.
+
+    Args:
+        events: The events from the creation on, numbered 1, 2, 3 without a gap.
+
+    Attributes:
+        events: The same, as a tuple.
+        settled_at: The instant from which on nothing that is known of the record changes: its
+            last event's, where instants never run backwards and nothing was voided, recorded
+            later or deleted.
+
+    Raises:
+        HistoryError: There is no event, the first creates nothing, a number is out of place, or
+            an event is of another record or kind. Every fault is named.
+    """
+
+    events: tuple[E, ...] = field(converter=_events)
+    _ordered: bool = field(init=False, eq=False, repr=False)
+    settled_at: datetime = field(init=False, eq=False, repr=False)
+
+    snapshot_type: ClassVar[type[Record]]
+    _kinds: ClassVar[frozenset[type]]
+    _creation: ClassVar[type]
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what is not the history of one record."""
+        if not self.events:
+            raise HistoryError(None, ("there is no event in it",))
+        try:
+            ordered = self._in_order()
+        except AttributeError:  # something in it is no event, or its instant is none
+            ordered = None
+        if ordered is None:
+            raise self._refusal()
+        object.__setattr__(self, "_ordered", ordered)
+        settled = self.events[-1].at if ordered else _NEVER
+        object.__setattr__(self, "settled_at", settled)
+
+    def _in_order(self) -> bool | None:
+        """Whether instants never run backwards and nothing is voided; None for a fault."""
+        kinds, creation = self._kinds, self._creation
+        record, ordered, latest = self.events[0].record, True, self.events[0].at
+        for number, event in enumerate(self.events, 1):
+            kind, at = type(event), event.at
+            if (
+                kind not in kinds
+                or event.record != record
+                or event.sequence != number
+                or at.tzinfo is not UTC
+                or (kind is creation) != (number == 1)
+            ):
+                return None
+            if at < latest or event.recorded_at is not None or kind in _UNORDERED:
+                ordered = False
+            latest = at
+        return ordered
+
+    def _refusal(self) -> HistoryError:
+        record: str | None = getattr(self.events[0], "record", None)
+        faults = (
+            fault
+            for number, event in enumerate(cast("tuple[object, ...]", self.events), 1)
+            for fault in self._faults(record, number, event)
+        )
+        return HistoryError(record, tuple(faults))
+
+    def _faults(self, record: str | None, number: int, event: object) -> Iterable[str]:
+        if not isinstance(event, Event) or type(event) not in self._kinds:
+            yield f"number {number} is no event of a {self.snapshot_type.kind}: {brief(event)}"
+            return
+        if event.record != record:
+            yield f"number {number} is an event of another record, {event.record!r}"
+        if event.sequence != number:
+            yield f"number {number} has the sequence number {event.sequence!r}"
+        if not isinstance(event.at, datetime) or event.at.tzinfo is not UTC:
+            yield f"number {number} has an instant that is not in UTC: {event.at!r}"
+        if (number == 1) != (type(event) is self._creation):
+            where = "begins with" if number == 1 else f"has at number {number}"
+            yield f"it {where} {type(event).__name__}"
+
+    @property
+    def record(self) -> str:
+        """The id of the record."""
+        return self.events[0].record
+
+    def append(self, event: E) -> Self:
+        """The history with one more event.
+
+        Raises:
+            HistoryError: The event is of another record, or does not have the next number.
+        """
+        return type(self)((*self.events, event))
+
+    def known(self, as_of: datetime, *, reading: Reading = Reading.AS_KNOWN_THEN) -> tuple[E, ...]:
+        """The events that hold at an instant, without voided ones, in sequence order.
+
+        Args:
+            as_of: The instant to judge from.
+            reading: As known then: what had happened and was recorded by that instant, a void
+                acting from its own instant. As known now: what had happened by that instant,
+                with every void applied, whenever it was recorded.
+
+        Returns:
+            The events; none where the record was not created by then.
+        """
+        at = utc(as_of, "as_of")
+        if choice(Reading, reading, "reading") is Reading.AS_KNOWN_NOW:
+            return self._holding([e for e in self.events if e.at <= at], self.events)
+        if self._ordered:
+            return self._ordered_until(at)
+        then = [
+            event
+            for event in self.events
+            if event.at <= at and (event.recorded_at is None or event.recorded_at <= at)
+        ]
+        return self._holding(then, then)
+
+    def standing(self, at: datetime) -> tuple[E, ...]:
+        """`known` at an instant in UTC; nothing of a record that was deleted by then."""
+        if self._ordered:
+            return self._ordered_until(at)
+        known = self.known(at)
+        return () if any(type(event) is Deleted for event in known) else known
+
+    def _ordered_until(self, at: datetime) -> tuple[E, ...]:
+        events = self.events
+        if events[0].at > at:
+            return ()
+        count = len(events)
+        while count and events[count - 1].at > at:
+            count -= 1
+        return events[:count] if count < len(events) else events
+
+    def _holding(self, events: Iterable[E], voiding: Iterable[E]) -> tuple[E, ...]:
+        """The events without those voided; none where the creation is not among them."""
+        voided: set[Identity] = {e.voids for e in voiding if isinstance(e, Voided)}
+        held = tuple(event for event in events if event.identity not in voided)
+        return held if held and type(held[0]) is self._creation else ()
+
+    def as_of(self, as_of: datetime, *, reading: Reading = Reading.AS_KNOWN_THEN) -> R | None:
+        """The record as it stood at an instant.
+
+        Args:
+            as_of: The instant to judge from.
+            reading: From which knowledge; see `known`.
+
+        Returns:
+            The snapshot, or None before the creation and after the deletion.
+        """
+        return cast("R | None", self.snapshot_type.replay(self.known(as_of, reading=reading)))
+
+    @property
+    def latest(self) -> R | None:
+        """The record after all its events, with every void applied; None once deleted."""
+        held = self._holding(self.events, self.events)
+        return cast("R | None", self.snapshot_type.replay(held))
+
+
+@frozen
+class ContactHistory(History[Contact, ContactEvent]):
+    """The events of one contact.
+
+    >>> from datetime import UTC, datetime
+    >>> contact, created = Contact.create("c-1", at=datetime(2026, 3, 1, tzinfo=UTC), by="form")
+    >>> contact, event = contact.advance("lead", at=datetime(2026, 3, 5, tzinfo=UTC), by="form")
+    >>> history = ContactHistory([created, event])
+    >>> history.as_of(datetime(2026, 3, 4, tzinfo=UTC)).lifecycle_stage is None
+    True
+    >>> history.latest == contact
+    True
+    """
+
+    snapshot_type = Contact
+    _kinds = frozenset(get_args(ContactEvent))
+    _creation = Created
+
+    def visits(
+        self, as_of: datetime, *, reading: Reading = Reading.AS_KNOWN_THEN
+    ) -> tuple[Visit, ...]:
+        """The stays in lifecycle stages up to an instant, in order, forward only.
+
+        A recorded backward move opens no visit; a skipped stage was not visited.
+        """
+        log = _Log()
+        furthest = -1
+        for event in self.known(as_of, reading=reading):
+            if isinstance(event, Created):
+                log.begin(event)
+                stage = event.lifecycle_stage
+            elif isinstance(event, LifecycleStageSet):
+                stage = event.stage
+            else:
+                continue
+            if stage is not None and stage.rank > furthest:
+                log.enter(stage.value, None, event.at)
+                furthest = stage.rank
+        return log.visits()
+
+    def status_visits(
+        self, as_of: datetime, *, reading: Reading = Reading.AS_KNOWN_THEN
+    ) -> tuple[Visit, ...]:
+        """The stays in lead statuses up to an instant, in order; none while there is no status."""
+        log = _Log()
+        for event in self.known(as_of, reading=reading):
+            if isinstance(event, Created):
+                log.begin(event)
+                log.enter(event.lead_status, None, event.at)
+            elif isinstance(event, LifecycleStageSet):
+                log.enter(event.lead_status, None, event.at)
+            elif isinstance(event, LeadStatusSet):
+                log.enter(event.status, None, event.at)
+        return log.visits()
+
+
+StageKey: TypeAlias = tuple[str, str]
+"""The keys of a pipeline and of a stage in it."""
+
+
+@frozen(eq=False)
+class Leg:
+    """A visit without its instants, shared by every deal that takes the same way.
+
+    Attributes:
+        stage: The stage visited.
+        number: 1 for the deal's first visit to it, 2 for the second, and so on.
+        next: The stage visited next, or None for the last.
+    """
+
+    stage: StageKey
+    number: int
+    next: StageKey | None
+
+
+class Course(NamedTuple):
+    """What counting reads of a deal's events, worked out once.
+
+    Attributes:
+        known: The events that hold, the opening first.
+        known_from: The instant up to which a visit may have begun earlier than its event says,
+            or None where every entry is known.
+        stays: The visits in order, each with its length in calendar days of UTC; the last, which
+            has not ended, with the proleptic ordinal of the date on which it began.
+        outcome: How the deal stands.
+        closing: The event that closed it, or None while it is open.
+        amount: What it is worth, or None.
+    """
+
+    known: tuple[Any, ...]
+    known_from: datetime | None
+    stays: tuple[tuple[Leg, int], ...]
+    outcome: Outcome
+    closing: Opened | Won | Lost | None
+    amount: Money | None
+
+
+def entries_known_from(first: Created | Opened) -> datetime | None:
+    """The instant up to which visits may have begun earlier than their events say, or None."""
+    if first.observed_from is not None:
+        return first.observed_from
+    return first.at if first.start is Start.BY_THEN else None
+
+
+@lru_cache(maxsize=4096)
+def _legs(stages: tuple[StageKey, ...]) -> tuple[Leg, ...]:
+    following = (*stages[1:], None)
+    return tuple(
+        Leg(stage, stages[:place].count(stage) + 1, following[place])
+        for place, stage in enumerate(stages)
+    )
+
+
+def course(known: tuple[Any, ...]) -> Course:
+    """What counting reads of the events of a deal that hold."""
+    amount = known[0].amount
+    closing = None if known[0].outcome is Outcome.OPEN else known[0]
+    stages: list[StageKey] = []
+    days: list[int] = []
+    stage = pipeline = None
+    for event in known:
+        kind = type(cast("object", event))
+        if kind in ENTERING:
+            if event.stage != stage or event.pipeline != pipeline:
+                stage, pipeline = event.stage, event.pipeline
+                stages.append((event.pipeline, event.stage))
+                days.append(event.at.toordinal())
+            if kind is Won or kind is Lost:
+                closing = event
+                amount = amount if event.amount is None else event.amount
+            elif kind is Reopened:
+                closing = None
+        elif kind is AmountChanged:
+            amount = event.amount
+    lengths = (*map(sub, days[1:], days), days[-1])
+    stays = tuple(map(_shared, _legs(tuple(stages)), lengths))
+    unknown_until = entries_known_from(known[0])
+    return Course(known, unknown_until, stays, _outcome(closing), closing, amount)
+
+
+@lru_cache(maxsize=65536)
+def _shared(leg: Leg, days: int) -> tuple[Leg, int]:
+    """One pair for all deals alike: a body of records holds few, so that counting them is fast."""
+    return leg, days
+
+
+def _outcome(closing: Opened | Won | Lost | None) -> Outcome:
+    if closing is None:
+        return Outcome.OPEN
+    if isinstance(closing, Opened):
+        return closing.outcome
+    return Outcome.WON if isinstance(closing, Won) else Outcome.LOST
+
+
+ENTERING = frozenset({Opened, Moved, Won, Lost, Reopened})
+"""The events that put a deal into a stage."""
+
+
+@frozen
+class DealHistory(History[Deal, DealEvent]):
+    """The events of one deal.
+
+    >>> from datetime import UTC, datetime
+    >>> from salespipeline.pipelines import SIX_STAGES
+    >>> deal, opened = Deal.open(
+    ...     "d-1", at=datetime(2026, 3, 1, tzinfo=UTC), by="ada", pipeline=SIX_STAGES
+    ... )
+    >>> deal, won = deal.win(at=datetime(2026, 3, 9, tzinfo=UTC), by="ada", pipeline=SIX_STAGES)
+    >>> for visit in DealHistory([opened, won]).visits(datetime(2026, 4, 1, tzinfo=UTC)):
+    ...     print(visit.state, visit.is_open)
+    contact False
+    closing True
+    """
+
+    whole_course: Course = field(init=False, eq=False, repr=False)
+
+    snapshot_type = Deal
+    _kinds = frozenset(get_args(DealEvent))
+    _creation = Opened
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what is not the history of one deal, and work out its course."""
+        super().__attrs_post_init__()
+        object.__setattr__(self, "whole_course", course(self.events))
+
+    def visits(
+        self, as_of: datetime, *, reading: Reading = Reading.AS_KNOWN_THEN
+    ) -> tuple[Visit, ...]:
+        """The stays in stages up to an instant, closed stages included, in order.
+
+        A move to the stage the deal is in opens no visit. Where instants run backwards a visit
+        ends before it begins; it is given as it was recorded.
+        """
+        log = _Log()
+        for event in self.known(as_of, reading=reading):
+            if isinstance(event, Opened):
+                log.begin(event)
+            elif not isinstance(event, Moved | Won | Lost | Reopened):
+                continue
+            log.enter(event.stage, event.pipeline, event.at)
+        return log.visits()
+
+
+class _Log:
+    """Visits being written down, one state after the other."""
+
+    def __init__(self) -> None:
+        self._stays: list[tuple[str | None, str | None, datetime]] = []
+        self._known_from: datetime | None = None
+
+    def begin(self, event: Created | Opened) -> None:
+        self._known_from = entries_known_from(event)
+
+    def enter(self, state: str | None, pipeline: str | None, at: datetime) -> None:
+        if not self._stays or self._stays[-1][:2] != (state, pipeline):
+            self._stays.append((state, pipeline, at))
+
+    def visits(self) -> tuple[Visit, ...]:
+        ends = [*(entered for _, _, entered in self._stays[1:]), None]
+        numbers: dict[tuple[str, str | None], int] = {}
+        visits: list[Visit] = []
+        for (state, pipeline, entered), left in zip(self._stays, ends, strict=False):
+            if state is None:
+                continue
+            number = numbers[state, pipeline] = numbers.get((state, pipeline), 0) + 1
+            known = self._known_from is None or entered > self._known_from
+            visits.append(Visit(state, pipeline, entered, left, number, known))
+        return tuple(visits)
