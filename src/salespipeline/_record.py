@@ -196,7 +196,7 @@ class Record:
 
         Args:
             activity: What kind of activity, such as ``call``.
-            at: When it happened; any instant not before the record began.
+            at: When it happened; it may be before the record's last change.
             by: Who did it.
             role: What they acted as.
             direction: Inbound from them, or outbound to them.
@@ -286,10 +286,11 @@ class Record:
         Raises:
             UnknownKeyError: No such approval is in force.
         """
-        if approval not in self.approvals:
+        given = text(approval, "approval")
+        if given not in self.approvals:
             known = tuple(sorted(self.approvals))
-            raise UnknownKeyError(f"approval of {self.subject}", approval, known)
-        return self.change(ApprovalWithdrawn, at, by, role, approval=approval)
+            raise UnknownKeyError(f"approval of {self.subject}", given, known)
+        return self.change(ApprovalWithdrawn, at, by, role, approval=given)
 
     def delete(
         self, *, at: datetime, by: str, role: str | None = None, why: str | None = None

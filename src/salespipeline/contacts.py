@@ -228,6 +228,7 @@ class Contact(Record):
         self, *, at: datetime | None = None, rulebook: Rulebook[LifecycleStage] = LIFECYCLE
     ) -> tuple[Decision[LifecycleStage], ...]:
         """One decision for each lifecycle stage, in order."""
+        instance(Rulebook, rulebook, "rulebook")
         return tuple(self.decide(stage, at=at, rulebook=rulebook) for stage in rulebook.states)
 
     def advance(
@@ -295,6 +296,7 @@ class Contact(Record):
         self, *, at: datetime | None = None, scheme: StatusScheme = STANDARD_STATUSES
     ) -> tuple[Decision[str], ...]:
         """One decision for each lead status of a scheme, in order."""
+        instance(StatusScheme, scheme, "scheme")
         return tuple(self.decide_status(key, at=at, scheme=scheme) for key in scheme.keys)
 
     def set_lead_status(

@@ -373,7 +373,9 @@ class Deal(Record):
         }
         if kind is Moved or kind is Reopened:
             given = [
-                f"{name} given, and the move closes nothing" for name in closing if closing[name]
+                f"{name} given, and the move closes nothing"
+                for name, fact in closing.items()
+                if fact is not None
             ]
             if given:
                 raise InvalidValueError("move", tuple(given))
@@ -460,15 +462,14 @@ class Deal(Record):
         role: str | None = None,
         stage: str | None = None,
     ) -> tuple[Self, Moved | Won | Lost | Reopened]:
-        """Go back to an open stage: the one it was closed from, if none is given.
+        """Go back to an open stage: if none is given the one it was closed from, else the first.
 
         Raises:
             DeniedError: The deal is not closed, or the rulebook does not allow it.
             InvalidValueError: The stage given is not open.
         """
-        first = instance(Pipeline, pipeline, "pipeline").closing(Outcome.OPEN)
-        back = self.closed_from if self.closed_from in pipeline else first
-        key = _closing_stage(pipeline, stage or back, Outcome.OPEN)
+        back = self._open_again(instance(Pipeline, pipeline, "pipeline"))
+        key = _closing_stage(pipeline, back if stage is None else stage, Outcome.OPEN)
         if self.outcome is Outcome.OPEN:
             message = "it is not closed"
             denial = Denial(
@@ -482,6 +483,13 @@ class Deal(Record):
             decision = self.decide(key, pipeline=pipeline, at=at).denied((denial,))
             raise DeniedError(self.subject, decision)
         return self.move(key, at=at, by=by, pipeline=pipeline, role=role)
+
+    def _open_again(self, pipeline: Pipeline) -> str:
+        """The open stage that the deal was closed from, or the pipeline's first."""
+        left = self.closed_from
+        if left is not None and left in pipeline and pipeline.outcome(left) is Outcome.OPEN:
+            return left
+        return pipeline.closing(Outcome.OPEN)
 
     def change_amount(
         self,
@@ -535,8 +543,14 @@ class Deal(Record):
             by: Who.
             role: What they act as.
             basis: By hand until the next move, by hand for good, or from a model.
+
+        Raises:
+            InvalidValueError: The probability lies outside 0 to 1, or the basis is the stage, whose
+                probability its pipeline states.
         """
         given = choice(ProbabilityBasis, basis, "basis")
+        if given is ProbabilityBasis.STAGE:
+            raise InvalidValueError("basis", ("a pipeline states the probability of its stages",))
         number = None if probability is None else check_probability(probability)
         return self.change(ProbabilitySet, at, by, role, probability=number, basis=given)
 

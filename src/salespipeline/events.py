@@ -11,10 +11,12 @@ from typing import TypeAlias
 
 from attrs import frozen
 
+from salespipeline._doors import instance
 from salespipeline.attributes import EMPTY, Attributes, Value
 from salespipeline.errors import InvalidValueError
 from salespipeline.lifecycle import LifecycleStage
 from salespipeline.money import Money
+from salespipeline.periods import check_date
 from salespipeline.pipelines import Outcome
 from salespipeline.rules import Ruling
 
@@ -79,7 +81,10 @@ class Term:
     recurring: Money
 
     def __attrs_post_init__(self) -> None:
-        """Refuse a term without a day in it."""
+        """Refuse what is no date or no money, and a term without a day in it."""
+        check_date(self.start, "start")
+        check_date(self.end, "end")
+        instance(Money, self.recurring, "recurring")
         if self.end <= self.start:
             raise InvalidValueError("term", (f"the end {self.end} is not after {self.start}",))
 

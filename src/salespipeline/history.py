@@ -4,7 +4,7 @@ Sequence is order, for ever: events are replayed by their numbers, even where a 
 instants that run backwards. Nothing is inferred and nothing is dropped.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -86,6 +86,15 @@ def _events(value: object) -> tuple[Any, ...]:
     return instances(Event, value, "events")
 
 
+def _instants(event: Event) -> Iterable[tuple[str, object]]:
+    """The instants by which a history goes, each with its name; those that are none left out."""
+    yield "at", event.at
+    for name in ("recorded_at", "observed_from"):
+        instant: object = getattr(event, name, None)
+        if instant is not None:
+            yield name, instant
+
+
 @frozen
 class History(Generic[R, E]):
     """The events of one record: make a `ContactHistory` or a `DealHistory`.
@@ -118,7 +127,7 @@ class History(Generic[R, E]):
             raise HistoryError(None, ("there is no event in it",))
         try:
             ordered = self._in_order()
-        except AttributeError:  # something in it is no event, or its instant is none
+        except (AttributeError, TypeError):  # what stands for an instant is none
             ordered = None
         if ordered is None:
             raise self._refusal()
@@ -140,10 +149,15 @@ class History(Generic[R, E]):
                 or (kind is creation) != (number == 1)
             ):
                 return None
-            if at < latest or event.recorded_at is not None or kind in _UNORDERED:
+            if event.recorded_at is not None:
+                if event.recorded_at.tzinfo is not UTC:
+                    return None
+                ordered = False
+            if at < latest or kind in _UNORDERED:
                 ordered = False
             latest = at
-        return ordered
+        seen: datetime | None = getattr(self.events[0], "observed_from", None)
+        return ordered if seen is None or seen.tzinfo is UTC else None
 
     def _refusal(self) -> HistoryError:
         record: str | None = getattr(self.events[0], "record", None)
@@ -162,8 +176,9 @@ class History(Generic[R, E]):
             yield f"number {number} is an event of another record, {event.record!r}"
         if event.sequence != number:
             yield f"number {number} has the sequence number {event.sequence!r}"
-        if not isinstance(event.at, datetime) or event.at.tzinfo is not UTC:
-            yield f"number {number} has an instant that is not in UTC: {event.at!r}"
+        for name, instant in _instants(event):
+            if not isinstance(instant, datetime) or instant.tzinfo is not UTC:
+                yield f"number {number} has {name!r} that is no instant in UTC: {brief(instant)}"
         if (number == 1) != (type(event) is self._creation):
             where = "begins with" if number == 1 else f"has at number {number}"
             yield f"it {where} {type(event).__name__}"
@@ -221,9 +236,12 @@ class History(Generic[R, E]):
             count -= 1
         return events[:count] if count < len(events) else events
 
-    def _holding(self, events: Iterable[E], voiding: Iterable[E]) -> tuple[E, ...]:
+    def _holding(self, events: Sequence[E], voiding: Sequence[E]) -> tuple[E, ...]:
         """The events without those voided; none where the creation is not among them."""
-        voided: set[Identity] = {e.voids for e in voiding if isinstance(e, Voided)}
+        voided: set[Identity] = set()
+        for event in reversed(voiding):  # a void that is itself voided counts for nothing
+            if isinstance(event, Voided) and event.identity not in voided:
+                voided.add(event.voids)
         held = tuple(event for event in events if event.identity not in voided)
         return held if held and type(held[0]) is self._creation else ()
 

@@ -149,8 +149,6 @@ def log_log(survival: float, error: float, level: float = 0.95) -> Interval | No
         return None
     _check_share(error, "error")
     reach = z * error / (survival * abs(log(survival)))
-    if reach == 0:
-        return Interval(survival, survival, level, "log-log")
     low, high = survival ** exp(min(reach, 700.0)), survival ** exp(-reach)
     return Interval(low, high, level, "log-log")
 

@@ -1,1 +1,71 @@
-"""Figures: from records, or a tally of them, to a number with its denominator and interval."""
+"""Figures: from records, or a tally of them, to a number with its counts and its interval.
+
+Every figure takes the histories of records and the instant to judge from, ``as_of``; most take a
+``period``, a ``by`` to group by, and the ``level`` of their intervals. Events after ``as_of``
+change nothing. A figure with nothing under it is None, never 0.
+"""
+
+from salespipeline.metrics._figure import Amounts, Figure, Rate
+from salespipeline.metrics.conversion import (
+    close_ratio,
+    close_ratio_by_cohort,
+    contacts_by_lead_status,
+    contacts_by_lifecycle_stage,
+    leads,
+    qualified_leads,
+)
+from salespipeline.metrics.outcomes import (
+    Step,
+    Survival,
+    time_to_close,
+    win_rate_closed,
+    win_rate_created,
+)
+from salespipeline.metrics.summary import Summary, summary
+from salespipeline.metrics.value import StageCount, average_deal_size, deals_by_stage
+from salespipeline.metrics.velocity import (
+    Durations,
+    NumberOf,
+    StageTime,
+    Velocity,
+    VelocityStep,
+    cycle_length,
+    deal_lifetime,
+    pipeline_velocity,
+    time_in_stage,
+    velocity,
+    velocity_series,
+)
+
+__all__ = [
+    "Amounts",
+    "Durations",
+    "Figure",
+    "NumberOf",
+    "Rate",
+    "StageCount",
+    "StageTime",
+    "Step",
+    "Summary",
+    "Survival",
+    "Velocity",
+    "VelocityStep",
+    "average_deal_size",
+    "close_ratio",
+    "close_ratio_by_cohort",
+    "contacts_by_lead_status",
+    "contacts_by_lifecycle_stage",
+    "cycle_length",
+    "deal_lifetime",
+    "deals_by_stage",
+    "leads",
+    "pipeline_velocity",
+    "qualified_leads",
+    "summary",
+    "time_in_stage",
+    "time_to_close",
+    "velocity",
+    "velocity_series",
+    "win_rate_closed",
+    "win_rate_created",
+]

@@ -1,0 +1,278 @@
+"""How a figure is made: records are counted into a tally, and the tally is finished."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from functools import update_wrapper
+from typing import Any, Generic, Protocol, TypeVar, cast, overload
+
+from attrs import field, frozen
+
+from salespipeline._doors import instance
+from salespipeline.errors import InvalidValueError, MixedCurrenciesError, UnknownKeyError
+from salespipeline.intervals import Interval, check_level, wilson
+from salespipeline.money import MINOR_UNITS, Money, exact
+from salespipeline.periods import Period
+from salespipeline.tallies import Count, Moment, Tally
+
+H_contra = TypeVar("H_contra", contravariant=True)
+T = TypeVar("T")
+
+
+@frozen
+class Rate:
+    """A share of a whole, with its counts and its interval.
+
+    Attributes:
+        numerator: How many.
+        denominator: Of how many.
+        interval: Wilson's interval, or None where the denominator is 0.
+    """
+
+    numerator: int
+    denominator: int
+    interval: Interval | None
+
+    @classmethod
+    def of(cls, numerator: int, denominator: int, level: float = 0.95) -> "Rate":
+        """The rate of two counts, with Wilson's interval."""
+        return cls(numerator, denominator, wilson(numerator, denominator, level))
+
+    @property
+    def value(self) -> float | None:
+        """The rate from 0 to 1, or None where the denominator is 0."""
+        return self.numerator / self.denominator if self.denominator else None
+
+    def __str__(self) -> str:
+        """The rate in percent, its counts and its interval."""
+        counts = f"{self.numerator:,} of {self.denominator:,}"
+        if self.interval is None:
+            return f"none ({counts})"
+        low, high = self.interval.low or 0.0, self.interval.high or 0.0
+        return f"{self.numerator / self.denominator:.1%} ({counts}; {low:.1%} to {high:.1%})"
+
+
+@frozen
+class Amounts:
+    """How many deals there are, and their amounts by currency.
+
+    Attributes:
+        n: The number of deals.
+        by_currency: For each currency, the number of deals with an amount in it, and the sum.
+        without_amount: The number of deals without an amount.
+    """
+
+    n: int
+    by_currency: Mapping[str, tuple[int, Money]] = field(hash=False)
+    without_amount: int
+
+    @classmethod
+    def of(cls, counts: Iterable[tuple[str | None, Count]]) -> "Amounts":
+        """The amounts of rows by currency."""
+        sums: dict[str | None, Count] = {}
+        for currency, count in counts:
+            sums[currency] = sums.get(currency, Count(0)) + count
+        by_currency = {
+            currency: (count.n, Money.of_minor(count.minor, currency))
+            for currency, count in sorted(sums.items(), key=lambda each: each[0] or "")
+            if currency is not None
+        }
+        without = sums.get(None, Count(0)).n
+        return cls(sum(count.n for count in sums.values()), by_currency, without)
+
+    def total(
+        self, currency: str | None = None, rates: Mapping[str, Decimal | int | str] | None = None
+    ) -> Money | None:
+        """The sum in one currency; None where no deal has an amount.
+
+        Args:
+            currency: The currency wanted; needed where there are several.
+            rates: For each other currency, how much of ``currency`` one unit of it buys.
+
+        Raises:
+            MixedCurrenciesError: There are several currencies, and no rate for one of them.
+        """
+        counted = self._in_one(currency, rates)
+        return None if counted is None else counted[1]
+
+    def mean(
+        self, currency: str | None = None, rates: Mapping[str, Decimal | int | str] | None = None
+    ) -> Decimal | None:
+        """The mean of those with an amount, with four digits more than the currency pays.
+
+        Args:
+            currency: The currency wanted; needed where there are several.
+            rates: For each other currency, how much of ``currency`` one unit of it buys.
+
+        Raises:
+            MixedCurrenciesError: There are several currencies, and no rate for one of them.
+        """
+        counted = self._in_one(currency, rates)
+        if counted is None:
+            return None
+        n, total = counted
+        return as_decimal(Fraction(total.amount) / n, MINOR_UNITS.get(total.currency, 2) + 4)
+
+    def _in_one(
+        self, currency: str | None, rates: Mapping[str, Decimal | int | str] | None
+    ) -> tuple[int, Money] | None:
+        if not self.by_currency:
+            return None
+        wanted = currency or next(iter(self.by_currency))
+        given = rates or {}
+        lacking = [code for code in self.by_currency if code != wanted and code not in given]
+        if lacking:
+            raise MixedCurrenciesError((wanted, *lacking))
+        return sum(n for n, _ in self.by_currency.values()), sum(
+            (
+                total if code == wanted else total.convert(wanted, given[code])
+                for code, (_, total) in self.by_currency.items()
+            ),
+            Money(0, wanted),
+        )
+
+
+def as_decimal(number: Fraction, places: int) -> Decimal:
+    """A fraction as a decimal number of so many places, halves to even, whatever its size."""
+    scaled = round(number * 10**places)
+    with localcontext() as context:
+        context.prec = max(28, len(str(scaled)) + 1)
+        return Decimal(scaled).scaleb(-places)
+
+
+def as_fraction(value: object, name: str) -> Fraction:
+    """A plain number as an exact fraction; a float is read by its shortest decimal text.
+
+    Raises:
+        SalesPipelineError: It is no finite number.
+    """
+    if isinstance(value, Fraction):
+        return value
+    return Fraction(exact(repr(value) if isinstance(value, float) else value, name))
+
+
+class Figure(Protocol[H_contra, T]):
+    """What every figure of a body of records can be asked with."""
+
+    @overload
+    def __call__(
+        self,
+        records: "Iterable[H_contra] | Tally[Any]",
+        *,
+        as_of: datetime | None = None,
+        period: Period | None = None,
+        by: None = None,
+        zone: tzinfo = UTC,
+        resolution: timedelta | None = None,
+        level: float = 0.95,
+    ) -> T: ...
+
+    @overload
+    def __call__(
+        self,
+        records: Iterable[H_contra],
+        *,
+        as_of: datetime,
+        period: Period | None = None,
+        by: str,
+        zone: tzinfo = UTC,
+        resolution: timedelta | None = None,
+        level: float = 0.95,
+    ) -> dict[Hashable, T]: ...
+
+
+@frozen
+class Counting(Generic[H_contra]):
+    """How the records of a figure are counted.
+
+    Attributes:
+        count: The function that counts them.
+        by_at: When a record's group is read.
+        over: The column that a period selects from, or None where no period applies.
+        durations: Whether zone and resolution matter to it.
+    """
+
+    count: Callable[..., Tally[Any]]
+    by_at: Moment | None
+    over: str | None
+    durations: bool = False
+
+    def figure(self, finish: Callable[[Tally[Any], float], T]) -> "Figure[H_contra, T]":
+        """Make a figure of records out of what finishes a tally."""
+
+        def measured(
+            records: Iterable[Any] | Tally[Any],
+            *,
+            as_of: datetime | None = None,
+            period: Period | None = None,
+            by: str | None = None,
+            zone: tzinfo = UTC,
+            resolution: timedelta | None = None,
+            level: float = 0.95,
+        ) -> T | dict[Hashable, T]:
+            options = {"zone": zone, "resolution": resolution} if self.durations else {}
+            return self.measure(finish, records, as_of, period, by, level, **options)
+
+        update_wrapper(measured, finish)
+        del measured.__wrapped__  # type: ignore[attr-defined] # its own signature is the one to show
+        measured.__annotations__["return"] = finish.__annotations__["return"]
+        return cast("Figure[H_contra, T]", measured)
+
+    def measure(
+        self,
+        finish: Callable[[Tally[Any], float], T],
+        records: Iterable[Any] | Tally[Any],
+        as_of: datetime | None,
+        period: Period | None,
+        by: str | None,
+        level: float,
+        /,
+        **options: object,
+    ) -> T | dict[Hashable, T]:
+        """The figure of records or of a tally of them, or one for each group."""
+        check_level(level)
+        if period is not None and self.over is None:
+            raise InvalidValueError("period", ("this figure is of an instant, not of a period",))
+        if isinstance(records, Tally):
+            tally = self._given(records, as_of, by)
+        else:
+            tally = self._counted(records, as_of, period, by, options)
+        if period is not None:
+            tally = tally.where(self._within(tally, period))
+        if by is None:
+            return finish(tally, level)
+        return {group: finish(part, level) for group, part in tally.groups().items()}
+
+    def _counted(
+        self,
+        records: Iterable[Any],
+        as_of: datetime | None,
+        period: Period | None,
+        by: str | None,
+        options: Mapping[str, object],
+    ) -> Tally[Any]:
+        asked: dict[str, object] = {"as_of": as_of, "by": by, **options}
+        if self.by_at is not None:
+            asked["by_at"] = self.by_at
+        if self.over is not None:
+            asked["periods"] = () if period is None else (period,)
+        return self.count(records, **asked)
+
+    def _given(self, tally: Tally[Any], as_of: datetime | None, by: str | None) -> Tally[Any]:
+        faults: list[str] = []
+        if tally.name != self.count.__name__:
+            faults.append(f"it counts {tally.name}, and this figure needs {self.count.__name__}")
+        if as_of is not None and as_of != tally.as_of:
+            faults.append(f"it was counted as of {tally.as_of.isoformat()}")
+        if by is not None:
+            faults.append("it is counted already: give by= when counting, and use its groups()")
+        if faults:
+            raise InvalidValueError("tally", tuple(faults))
+        return tally
+
+    def _within(self, tally: Tally[Any], period: Period) -> Callable[[Any], bool]:
+        if instance(Period, period, "period") not in tally.periods:
+            raise UnknownKeyError("period of the tally", period, tally.periods)
+        number, over = tally.periods.index(period), cast("str", self.over)
+        return lambda row: getattr(row, over) == number

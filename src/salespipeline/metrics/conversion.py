@@ -1,0 +1,159 @@
+"""How many contacts come how far."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from datetime import datetime
+from typing import overload
+
+from salespipeline._doors import choice, instances
+from salespipeline.history import ContactHistory
+from salespipeline.lifecycle import LifecycleStage
+from salespipeline.metrics._figure import Counting, Rate
+from salespipeline.periods import Period
+from salespipeline.tallies import Moment, Person, Tally, people
+
+_COHORT = Counting[ContactHistory](people, Moment.CREATION, "cohort")
+_NOW = Counting[ContactHistory](people, Moment.AS_OF, None)
+
+
+@_COHORT.figure
+def leads(tally: Tally[Person], _level: float) -> int:
+    """The number of leads: contacts whose furthest stage is lead or beyond.
+
+    A contact that skipped the lead stage counts. A period selects by cohort, the period of the
+    first event at lead or beyond; a group is the one of that instant.
+
+    Returns:
+        The number; 0 where there is none.
+
+    Source: ActiveCampaign, What is a sales pipeline? (number of leads).
+    """
+    return _at_or_beyond(tally, LifecycleStage.LEAD)
+
+
+@overload
+def qualified_leads(
+    contacts: Iterable[ContactHistory] | Tally[Person],
+    *,
+    as_of: datetime | None = None,
+    period: Period | None = None,
+    by: None = None,
+    at: LifecycleStage | str = LifecycleStage.MARKETING_QUALIFIED_LEAD,
+    level: float = 0.95,
+) -> Rate: ...
+
+
+@overload
+def qualified_leads(
+    contacts: Iterable[ContactHistory],
+    *,
+    as_of: datetime,
+    period: Period | None = None,
+    by: str,
+    at: LifecycleStage | str = LifecycleStage.MARKETING_QUALIFIED_LEAD,
+    level: float = 0.95,
+) -> dict[Hashable, Rate]: ...
+
+
+def qualified_leads(
+    contacts: Iterable[ContactHistory] | Tally[Person],
+    *,
+    as_of: datetime | None = None,
+    period: Period | None = None,
+    by: str | None = None,
+    at: LifecycleStage | str = LifecycleStage.MARKETING_QUALIFIED_LEAD,
+    level: float = 0.95,
+) -> Rate | dict[Hashable, Rate]:
+    """Qualified leads among all leads: the numerator is their number.
+
+    Args:
+        contacts: The histories of contacts, or a tally of people.
+        as_of: The instant to judge from.
+        period: Only leads of this cohort: whose first event at lead or beyond lies in it.
+        by: A field of the contact to group by, as it was at that event.
+        at: The stage from which a lead is qualified: marketing-qualified, or sales-qualified.
+        level: The confidence of the interval.
+
+    Returns:
+        The rate; without any lead its value and interval are None.
+
+    Source: ActiveCampaign, What is a sales pipeline? (how many leads have been qualified).
+    """
+    stage = choice(LifecycleStage, at, "at")
+
+    def finish(tally: Tally[Person], level: float) -> Rate:
+        qualified = _at_or_beyond(tally, max(stage, LifecycleStage.LEAD))
+        return Rate.of(qualified, _at_or_beyond(tally, LifecycleStage.LEAD), level)
+
+    return _COHORT.measure(finish, contacts, as_of, period, by, level)
+
+
+@_COHORT.figure
+def close_ratio(tally: Tally[Person], level: float) -> Rate:
+    """Customers among leads.
+
+    The numerator are leads that have become customers by the instant, the denominator all leads.
+    Young leads have had less time: compare cohorts of like age (`close_ratio_by_cohort`).
+    A period selects by cohort; a group is the one of the first event at lead or beyond.
+
+    Returns:
+        The rate; without any lead its value and interval are None.
+
+    Source: ActiveCampaign, What is a sales pipeline? (close ratio).
+    """
+    customers = _at_or_beyond(tally, LifecycleStage.CUSTOMER)
+    return Rate.of(customers, _at_or_beyond(tally, LifecycleStage.LEAD), level)
+
+
+def close_ratio_by_cohort(
+    contacts: Iterable[ContactHistory],
+    *,
+    as_of: datetime,
+    periods: Sequence[Period],
+    level: float = 0.95,
+) -> dict[Period, Rate]:
+    """Customers among leads for each cohort, in the order of the periods.
+
+    Args:
+        contacts: The histories of contacts.
+        as_of: The instant to judge from.
+        periods: The cohorts' periods, such as months; they do not overlap, and are in order.
+        level: The confidence of the intervals.
+    """
+    cohorts = instances(Period, periods, "periods")
+    tally = people(contacts, as_of=as_of, periods=cohorts)
+    return {cohort: close_ratio(tally, period=cohort, level=level) for cohort in cohorts}
+
+
+@_NOW.figure
+def contacts_by_lifecycle_stage(
+    tally: Tally[Person], _level: float
+) -> dict[LifecycleStage | None, int]:
+    """The number of contacts at each lifecycle stage, as of the instant.
+
+    Returns:
+        One entry per stage, in order, zeros included; None, for contacts on no stage, is last.
+    """
+    order = (*LifecycleStage, None)
+    found = {row: count.n for row, count in tally.rows.items()}
+    return {stage: sum(n for row, n in found.items() if row.stage is stage) for stage in order}
+
+
+@_NOW.figure
+def contacts_by_lead_status(tally: Tally[Person], _level: float) -> dict[str, int]:
+    """The number of contacts in each lead status, as of the instant.
+
+    Returns:
+        One entry per status that occurs, the most frequent first; contacts without one are left
+        out.
+    """
+    found: dict[str, int] = {}
+    for row, count in tally.rows.items():
+        if row.status is not None:
+            found[row.status] = found.get(row.status, 0) + count.n
+    return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _at_or_beyond(tally: Tally[Person], stage: LifecycleStage) -> int:
+    return sum(
+        count.n for row, count in tally.rows.items() if row.stage is not None and row.stage >= stage
+    )

@@ -1,0 +1,252 @@
+"""How deals end, and how long they take to."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from math import sqrt
+
+from attrs import field, frozen
+
+from salespipeline.errors import InvalidValueError, WrongTypeError, brief
+from salespipeline.history import DealHistory
+from salespipeline.intervals import Interval, check_level, log_log
+from salespipeline.metrics._figure import Counting, Rate
+from salespipeline.pipelines import Outcome
+from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
+
+CLOSED = Counting[DealHistory](lifetimes, Moment.CLOSING, "closed", durations=True)
+CREATED = Counting[DealHistory](lifetimes, Moment.CREATION, "created", durations=True)
+
+_TOLERANCE = 1e-12
+
+
+@CLOSED.figure
+def win_rate_closed(tally: Tally[Lifetime], level: float) -> Rate:
+    """Won deals among closed ones: the figure that most dashboards call the win rate.
+
+    Open deals are in neither count, so it moves with growth, with slow losses and with losses
+    that nobody marks, even where selling does not change.
+    A period selects deals closed in it; a group is the one at closing.
+
+    Returns:
+        The rate; where nothing closed its value and interval are None.
+    """
+    won, lost = _ended(tally, Outcome.WON), _ended(tally, Outcome.LOST)
+    return Rate.of(won, won + lost, level)
+
+
+@CREATED.figure
+def win_rate_created(tally: Tally[Lifetime], level: float) -> Rate:
+    """Won deals among all deals created; open ones count as not won yet.
+
+    Young deals have had less time, so it is low for a young cohort.
+    A period selects deals created in it; a group is the one at creation. A deal whose beginning
+    is known only to have been by then counts.
+
+    Returns:
+        The rate; without any deal its value and interval are None.
+    """
+    return Rate.of(_ended(tally, Outcome.WON), tally.n, level)
+
+
+def _ended(tally: Tally[Lifetime], outcome: Outcome) -> int:
+    return sum(count.n for row, count in tally.rows.items() if row.outcome is outcome)
+
+
+@frozen
+class Step:
+    """One day on which something ended.
+
+    Attributes:
+        day: The age in days.
+        at_risk: How many were there and could end on that day.
+        ended: How many did.
+        survival: The share estimated to last beyond that day.
+        error: Its standard error by Greenwood's formula; None once the share is 0.
+    """
+
+    day: float
+    at_risk: int
+    ended: int
+    survival: float
+    error: float | None
+
+
+@frozen
+class Survival:
+    """The share that lasts beyond each age, with those still there counted as such.
+
+    The Kaplan-Meier estimate: what is open is not taken for ended and not left out, but at risk
+    up to its age. Ages may begin late: who was first seen at an age is at risk from it on.
+
+    Attributes:
+        steps: Each day on which something ended, in order.
+        n: How many were looked at.
+        ended: How many of them ended.
+        last_day: The greatest age seen, or None where n is 0.
+        level: The confidence of the intervals.
+        left_out: How many could not be used, by reason.
+
+    Source: Kaplan and Meier, JASA 53 (1958) 457-481; Greenwood (1926) for the error.
+    """
+
+    steps: tuple[Step, ...]
+    n: int
+    ended: int
+    last_day: float | None
+    level: float
+    left_out: Mapping[str, int] = field(factory=dict[str, int], hash=False)
+
+    @classmethod
+    def of(
+        cls,
+        lives: Iterable[tuple[float, bool]] | Iterable[tuple[float, bool, float]],
+        *,
+        level: float = 0.95,
+    ) -> "Survival":
+        """The estimate from plain durations.
+
+        Args:
+            lives: For each subject its age, whether it ended at that age, and, where it was
+                not seen from the start, the age at which it was first seen.
+            level: The confidence of the intervals.
+
+        Raises:
+            InvalidValueError: An age is negative, or is no finite number.
+
+        >>> curve = Survival.of([(9, True), (13, True), (13, False), (18, True)])
+        >>> curve.at(13), curve.median
+        (0.5, 13)
+        """
+        counts: Counter[tuple[float, float, bool]] = Counter()
+        for life in lives:
+            age, ended, entry = (*life, 0)[:3]
+            counts[_check_age(entry), _check_age(age), bool(ended)] += 1
+        return cls.of_counts(counts, level=level)
+
+    @classmethod
+    def of_counts(
+        cls,
+        counts: Mapping[tuple[float, float, bool], int],
+        *,
+        level: float = 0.95,
+        left_out: Mapping[str, int] | None = None,
+    ) -> "Survival":
+        """The estimate from how many have each (age first seen, age, whether it ended)."""
+        late = sum(n for (entry, age, _), n in counts.items() if age < entry)
+        reasons = dict(left_out or {}) | ({"entry_after_end": late} if late else {})
+        used = {key: n for key, n in counts.items() if key[1] >= key[0]}
+        ended = sum(n for (_, _, over), n in used.items() if over)
+        last = max((age for _, age, _ in used), default=None)
+        steps = tuple(_steps(used))
+        return cls(steps, sum(used.values()), ended, last, check_level(level), reasons)
+
+    def at(self, day: float) -> float | None:
+        """The share that lasts beyond an age; None beyond the greatest age seen."""
+        if self.last_day is None or day > self.last_day:
+            return None
+        step = self._step(day)
+        return 1.0 if step is None else step.survival
+
+    def error_at(self, day: float) -> float | None:
+        """The standard error of that share; None where it has none."""
+        if self.at(day) is None:
+            return None
+        step = self._step(day)
+        return 0.0 if step is None else step.error
+
+    def interval_at(self, day: float) -> Interval | None:
+        """The log-log interval of that share; None where it is 0 or 1, or has no value."""
+        share, error = self.at(day), self.error_at(day)
+        return None if share is None or error is None else log_log(share, error, self.level)
+
+    def quantile(self, share: float) -> float | None:
+        """The first age by which at least so large a share ended; None where it is not reached."""
+        bound = 1 - check_level(share) + _TOLERANCE
+        return next((step.day for step in self.steps if step.survival <= bound), None)
+
+    @property
+    def median(self) -> float | None:
+        """The first age beyond which at most half last; None where that is not reached."""
+        return self.quantile(0.5)
+
+    @property
+    def median_interval(self) -> Interval | None:
+        """The interval of the median, by inverting the log-log band.
+
+        Its ends are None where the data leave them open; without any step it is None.
+        """
+        if not self.steps:
+            return None
+        low = next((step.day for step in self.steps if self._bounds(step)[0] <= 0.5), None)
+        high = next((step.day for step in self.steps if self._bounds(step)[1] <= 0.5), None)
+        return Interval(low, high, self.level, "log-log")
+
+    def _bounds(self, step: Step) -> tuple[float, float]:
+        interval = None if step.error is None else log_log(step.survival, step.error, self.level)
+        if interval is None or interval.low is None or interval.high is None:
+            return step.survival, step.survival
+        return interval.low, interval.high
+
+    def _step(self, day: float) -> Step | None:
+        return next((step for step in reversed(self.steps) if step.day <= day), None)
+
+
+def _check_age(age: object) -> float:
+    if isinstance(age, bool) or not isinstance(age, int | float):
+        raise WrongTypeError("age", "a number of days", age)
+    if not 0 <= age < float("inf"):
+        raise InvalidValueError("age", (f"{brief(age)} is not a number from 0 on",))
+    return age
+
+
+def _steps(counts: Mapping[tuple[float, float, bool], int]) -> Iterable[Step]:
+    entering, leaving, ending = Counter[float](), Counter[float](), Counter[float]()
+    for (entry, age, over), n in counts.items():
+        entering[entry] += n
+        leaving[age] += n
+        ending[age] += n if over else 0
+    at_risk, survival, greenwood = 0, 1.0, 0.0
+    for day in sorted(set(entering) | set(leaving)):
+        at_risk += entering[day]
+        ended = ending[day]
+        if ended:
+            survival *= 1 - ended / at_risk
+            gone = ended == at_risk
+            greenwood += 0.0 if gone else ended / (at_risk * (at_risk - ended))
+            survival = 0.0 if gone else survival
+            error = survival * sqrt(greenwood) if survival else None
+            yield Step(day, at_risk, ended, survival, error)
+        at_risk -= leaving[day]
+
+
+@CREATED.figure
+def time_to_close(tally: Tally[Lifetime], level: float) -> Survival:
+    """How long deals take until they are won or lost, with open deals counted as still open.
+
+    The mean of closed deals alone is too short, the more so the younger the pipeline; this is
+    not. A period selects deals created in it; a group is the one at creation.
+
+    Returns:
+        The curve of the share still open after so many days; its median is the censoring-aware
+        length of the cycle. Deals without a usable age are left out, by reason.
+    """
+    return survival_of(tally, level)
+
+
+def survival_of(tally: Tally[Lifetime], level: float) -> Survival:
+    """The survival curve of a tally of lifetimes, in days."""
+    counts: Counter[tuple[float, float, bool]] = Counter()
+    left_out: Counter[str] = Counter()
+    days = days_per_unit(tally)
+    for row, count in tally.rows.items():
+        if row.age is None:
+            left_out[str(row.why)] += count.n
+        else:
+            over = row.outcome is not Outcome.OPEN
+            counts[row.entry * days, row.age * days, over] += count.n
+    return Survival.of_counts(counts, level=level, left_out=left_out)
+
+
+def days_per_unit(tally: Tally[Lifetime]) -> float:
+    """How many days one unit of duration of a tally is."""
+    return 1 if tally.resolution is None else tally.resolution.total_seconds() / 86400

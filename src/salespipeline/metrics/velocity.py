@@ -1,0 +1,445 @@
+"""How fast deals go, and how much money that makes a day."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, overload
+
+from attrs import field, frozen
+
+from salespipeline._doors import choice, instances
+from salespipeline.errors import InvalidValueError, WrongTypeError
+from salespipeline.history import DealHistory, StageKey
+from salespipeline.metrics._figure import Counting, as_fraction
+from salespipeline.metrics.outcomes import CLOSED, Survival, days_per_unit
+from salespipeline.metrics.value import average_deal_size
+from salespipeline.money import Money
+from salespipeline.periods import Period
+from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.tallies import Lifetime, Moment, Stay, Tally, lifetimes, visits
+
+_STAYS = Counting[DealHistory](visits, None, None)
+
+
+@frozen
+class Durations:
+    """How long something took, of those that ended alone.
+
+    Attributes:
+        n: How many ended and have a usable duration.
+        mean_days: Their mean, or None where n is 0.
+        median_days: Their median, or None where n is 0.
+        left_out: How many ended and have no usable duration, by reason.
+    """
+
+    n: int
+    mean_days: float | None
+    median_days: float | None
+    left_out: Mapping[str, int] = field(factory=dict[str, int], hash=False)
+
+    @classmethod
+    def of(
+        cls, lengths: Mapping[int, int], days: float, left_out: Mapping[str, int]
+    ) -> "Durations":
+        """The durations of how many have each length in units of so many days."""
+        n = sum(lengths.values())
+        if not n:
+            return cls(0, None, None, dict(left_out))
+        mean = sum(length * count for length, count in lengths.items()) / n
+        return cls(n, mean * days, _median(lengths, n) * days, dict(left_out))
+
+
+def _median(lengths: Mapping[int, int], n: int) -> float:
+    """The middle length, or the mean of the two in the middle."""
+    seen, low = 0, None
+    for length in sorted(lengths):
+        seen += lengths[length]
+        if low is None and 2 * seen >= n:
+            low = length
+        if 2 * seen > n:
+            return (length + (length if low is None else low)) / 2
+    raise AssertionError(lengths)
+
+
+@CLOSED.figure
+def cycle_length(tally: Tally[Lifetime], _level: float) -> Durations:
+    """Days from opening to winning, of won deals.
+
+    The figure that most tools call the sales cycle. Deals still open are not in it, so it is too
+    short for a young pipeline: `time_to_close` counts them.
+    A period selects deals won in it; a group is the one at closing.
+
+    Source: ActiveCampaign, What is a sales pipeline? (sales cycle length).
+    """
+    return _ended_in(tally, (Outcome.WON,))
+
+
+@CLOSED.figure
+def deal_lifetime(tally: Tally[Lifetime], _level: float) -> Durations:
+    """Days from opening to winning or losing, of closed deals.
+
+    A period selects deals closed in it; a group is the one at closing.
+
+    Source: ActiveCampaign, What is a sales pipeline? (average deal lifetime).
+    """
+    return _ended_in(tally, (Outcome.WON, Outcome.LOST))
+
+
+def _ended_in(tally: Tally[Lifetime], outcomes: Sequence[Outcome]) -> Durations:
+    lengths: Counter[int] = Counter()
+    left_out: Counter[str] = Counter()
+    for row, count in tally.rows.items():
+        if row.outcome not in outcomes:
+            continue
+        if row.age is None:
+            left_out[str(row.why)] += count.n
+        else:
+            lengths[row.age] += count.n
+    return Durations.of(lengths, days_per_unit(tally), left_out)
+
+
+@frozen
+class StageTime:
+    """How long deals stay in one stage.
+
+    Attributes:
+        pipeline: The key of the pipeline.
+        stage: The key of the stage.
+        finished: The visits that ended.
+        still_there: How many visits go on.
+        total_days: All visits together, those that go on with their days so far.
+        survival: The share of visits that last beyond each day, with those that go on counted
+            as such; its median is the censoring-aware one.
+    """
+
+    pipeline: str
+    stage: str
+    finished: Durations
+    still_there: int
+    total_days: float
+    survival: Survival
+
+
+@overload
+def time_in_stage(
+    deals: Iterable[DealHistory] | Tally[Stay],
+    *,
+    as_of: datetime | None = None,
+    by: None = None,
+    pipelines: Iterable[Pipeline] = (),
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+    level: float = 0.95,
+) -> tuple[StageTime, ...]: ...
+
+
+@overload
+def time_in_stage(
+    deals: Iterable[DealHistory],
+    *,
+    as_of: datetime,
+    by: str,
+    pipelines: Iterable[Pipeline] = (),
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+    level: float = 0.95,
+) -> dict[Hashable, tuple[StageTime, ...]]: ...
+
+
+def time_in_stage(
+    deals: Iterable[DealHistory] | Tally[Stay],
+    *,
+    as_of: datetime | None = None,
+    by: str | None = None,
+    pipelines: Iterable[Pipeline] = (),
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+    level: float = 0.95,
+) -> tuple[StageTime, ...] | dict[Hashable, tuple[StageTime, ...]]:
+    """How long deals stay in each stage: every visit, first or later, counted by itself.
+
+    Args:
+        deals: The histories of deals, or a tally of visits.
+        as_of: The instant to judge from; a visit that goes on lasts until then at least.
+        by: A field of the deal to group by, as it was when the visit began.
+        pipelines: Their stages come first, in order, those without a visit included; a visit to
+            a retired stage counts for its successor.
+        zone: The zone whose calendar dates make days.
+        resolution: A finer unit of duration, of elapsed time; calendar days if not given.
+        level: The confidence of the intervals.
+
+    Returns:
+        One entry per stage, closed stages included; stages of no pipeline given come last, in
+        the order of their keys.
+    """
+    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+
+    def finish(tally: Tally[Stay], level: float) -> tuple[StageTime, ...]:
+        return _by_stage(tally, known, level)
+
+    options = {"zone": zone, "resolution": resolution}
+    return _STAYS.measure(finish, deals, as_of, None, by, level, **options)
+
+
+def _by_stage(
+    tally: Tally[Stay], known: Mapping[str, Pipeline], level: float
+) -> tuple[StageTime, ...]:
+    stays: dict[StageKey, list[Stay]] = {
+        (pipeline.key, key): [] for pipeline in known.values() for key in pipeline.keys
+    }
+    for stay in sorted(tally.rows, key=lambda stay: stay.stage):
+        pipeline, stage = stay.stage
+        current = known[pipeline].current(stage) if pipeline in known else stage
+        stays.setdefault((pipeline, current), []).append(stay)
+    return tuple(_stage_time(stage, tally, of, level) for stage, of in stays.items())
+
+
+def _stage_time(
+    stage: StageKey, tally: Tally[Any], stays: Sequence[Stay], level: float
+) -> StageTime:
+    days = days_per_unit(tally)
+    lengths: Counter[int] = Counter()
+    left_out: Counter[str] = Counter()
+    lives: Counter[tuple[float, float, bool]] = Counter()
+    still_there, total = 0, 0
+    for stay in stays:
+        n = tally.rows[stay].n
+        over = stay.next is not None
+        still_there += 0 if over else n
+        if stay.length is None:
+            left_out[str(stay.why)] += n
+            continue
+        total += stay.length * n
+        lives[0, stay.length * days, over] += n
+        lengths[stay.length] += n if over else 0
+    finished = Durations.of(+lengths, days, left_out)
+    survival = Survival.of_counts(lives, level=level, left_out=left_out)
+    return StageTime(*stage, finished, still_there, total * days, survival)
+
+
+class NumberOf(StrEnum):
+    """Which deals the number in a pipeline velocity counts."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    CREATED = "created"
+    GIVEN = "given"
+
+
+@frozen
+class Velocity:
+    """Number × win rate × average size ÷ cycle days: money a day, with its four inputs.
+
+    Attributes:
+        number: The number of deals.
+        number_of: Which deals were counted.
+        win_rate: Won among closed, exact; None where nothing closed.
+        average_size: The mean amount of won deals, exact, in major units of the currency; None
+            where no won deal has one.
+        currency: The currency, or None where there is no amount.
+        cycle_days: The mean days from opening to winning, exact; None where nothing was won.
+    """
+
+    number: int
+    number_of: NumberOf
+    win_rate: Fraction | None
+    average_size: Fraction | None
+    currency: str | None
+    cycle_days: Fraction | None
+
+    @property
+    def exact_per_day(self) -> Fraction | None:
+        """The money a day, exact; None where an input is missing or the cycle takes no time."""
+        if self.win_rate is None or self.average_size is None or not self.cycle_days:
+            return None
+        return self.number * self.win_rate * self.average_size / self.cycle_days
+
+    @property
+    def per_day(self) -> Money | None:
+        """The money a day, rounded to what the currency can pay; None where it is not defined."""
+        return self.over(1)
+
+    def over(self, days: int) -> Money | None:
+        """The money that so many days make at this rate; None where it is not defined.
+
+        A month's forecast is the rate times the days in the month: ``over(month.days())``.
+        """
+        rate = self.exact_per_day
+        if rate is None or self.currency is None:
+            return None
+        return Money.rounded(rate * days, self.currency)
+
+
+def velocity(
+    number: int,
+    win_rate: float | Decimal | Fraction,
+    average_size: Money,
+    cycle_days: float | Decimal | Fraction,
+) -> Velocity:
+    """Pipeline velocity from plain numbers.
+
+    Args:
+        number: The number of deals.
+        win_rate: From 0 to 1; a float is read by its shortest decimal text.
+        average_size: The mean amount of won deals.
+        cycle_days: The length of the sales cycle in days, more than 0.
+
+    >>> rate = velocity(50, 0.25, Money(4000, "USD"), 40)
+    >>> print(rate.per_day, rate.over(31), sep="; ")
+    1,250.00 USD; 38,750.00 USD
+    """
+    if not isinstance(average_size, Money):
+        raise WrongTypeError("average_size", "money", average_size)
+    if type(number) is not int:
+        raise WrongTypeError("number", "a whole number of deals", number)
+    share, days = as_fraction(win_rate, "win_rate"), as_fraction(cycle_days, "cycle_days")
+    faults = [
+        *([] if number >= 0 else [f"the number {number} is negative"]),
+        *([] if 0 <= share <= 1 else [f"the win rate {win_rate} is not from 0 to 1"]),
+        *([] if days > 0 else [f"the cycle of {cycle_days} days is not more than 0"]),
+    ]
+    if faults:
+        raise InvalidValueError("velocity", tuple(faults))
+    size = Fraction(average_size.amount)
+    return Velocity(number, NumberOf.GIVEN, share, size, average_size.currency, days)
+
+
+def pipeline_velocity(
+    deals: Iterable[DealHistory],
+    *,
+    as_of: datetime,
+    period: Period | None = None,
+    number: NumberOf | str = NumberOf.OPEN,
+    currency: str | None = None,
+    rates: Mapping[str, Decimal | int | str] | None = None,
+    zone: tzinfo = UTC,
+) -> Velocity:
+    """Number of deals × win rate × average deal size ÷ sales cycle in days.
+
+    The vendors' form: the win rate is won among closed, the size and the cycle are means of won
+    deals. With a period these three are of deals closed in it, the number of deals created or
+    closed in it; open deals are counted as of the instant.
+
+    Args:
+        deals: The histories of deals.
+        as_of: The instant to judge from.
+        period: The period that closed and created deals are taken from; all time if not given.
+        number: Which deals to count: open, closed or created.
+        currency: The currency of the result; needed where there are several.
+        rates: For each other currency, how much of ``currency`` one unit of it buys.
+        zone: The zone whose calendar dates make days.
+
+    Raises:
+        MixedCurrenciesError: Won deals have several currencies, and no rate for one of them.
+
+    Source: ActiveCampaign, What is a sales pipeline? (the formula for pipeline velocity).
+    """
+    periods = () if period is None else (period,)
+    tally = lifetimes(deals, as_of=as_of, by_at=Moment.CLOSING, periods=periods, zone=zone)
+    return _velocity(tally, period, choice(NumberOf, number, "number"), currency, rates)
+
+
+def _velocity(
+    tally: Tally[Lifetime],
+    period: Period | None,
+    number_of: NumberOf,
+    currency: str | None,
+    rates: Mapping[str, Decimal | int | str] | None,
+) -> Velocity:
+    within = None if period is None else 0
+    closed = [
+        (row, count.n)
+        for row, count in tally.rows.items()
+        if row.outcome is not Outcome.OPEN and row.closed == within
+    ]
+    won = [(row, n) for row, n in closed if row.outcome is Outcome.WON]
+    timed = [(row.age, n) for row, n in won if row.age is not None]
+    size = average_deal_size(tally, period=period)
+    total = size.total(currency, rates)
+    priced = sum(n for n, _ in size.by_currency.values())
+    number = {
+        NumberOf.OPEN: sum(c.n for row, c in tally.rows.items() if row.outcome is Outcome.OPEN),
+        NumberOf.CLOSED: sum(n for _, n in closed),
+        NumberOf.CREATED: sum(c.n for row, c in tally.rows.items() if row.created == within),
+    }.get(number_of)
+    if number is None:
+        raise InvalidValueError("number", ("give plain numbers to velocity()",))
+    return Velocity(
+        number,
+        number_of,
+        _ratio(sum(n for _, n in won), sum(n for _, n in closed)),
+        None if total is None else _ratio(Fraction(total.amount), priced),
+        None if total is None else total.currency,
+        _ratio(sum(age * n for age, n in timed), sum(n for _, n in timed)),
+    )
+
+
+def _ratio(numerator: Fraction | int, denominator: int) -> Fraction | None:
+    return Fraction(numerator) / denominator if denominator else None
+
+
+@frozen
+class VelocityStep:
+    """The pipeline velocity of one period of a series.
+
+    Attributes:
+        period: The period.
+        velocity: The velocity as known at its end.
+        change: Its money a day less that of the period before, or None where one is undefined.
+        growth: The same as a share of the period before, or None where that is 0 or undefined.
+    """
+
+    period: Period
+    velocity: Velocity
+    change: Money | None
+    growth: float | None
+
+
+def velocity_series(
+    deals: Iterable[DealHistory],
+    *,
+    periods: Sequence[Period],
+    number: NumberOf | str = NumberOf.OPEN,
+    currency: str | None = None,
+    rates: Mapping[str, Decimal | int | str] | None = None,
+    zone: tzinfo = UTC,
+) -> tuple[VelocityStep, ...]:
+    """Pipeline velocity period by period, each judged from its own end, with the change.
+
+    How it changes often says more than how large it is.
+
+    Args:
+        deals: The histories of deals.
+        periods: The periods, in order.
+        number: Which deals to count: open at the period's end, or closed or created in it.
+        currency: The currency of the result; needed where there are several.
+        rates: For each other currency, how much of ``currency`` one unit of it buys.
+        zone: The zone whose calendar dates make days.
+
+    Source: ActiveCampaign, What is a sales pipeline? (changes in velocity over time).
+    """
+    if isinstance(deals, str) or not isinstance(deals, Iterable):
+        raise WrongTypeError("histories", "several DealHistory values", deals)
+    histories, steps = tuple(deals), list[VelocityStep]()
+    before: Velocity | None = None
+    for period in instances(Period, periods, "periods"):
+        last = period.end - timedelta(microseconds=1)
+        now = pipeline_velocity(
+            histories, as_of=last, period=period, number=number, currency=currency,
+            rates=rates, zone=zone,
+        )  # fmt: skip
+        steps.append(VelocityStep(period, now, *_change(before, now)))
+        before = now
+    return tuple(steps)
+
+
+def _change(before: Velocity | None, now: Velocity) -> tuple[Money | None, float | None]:
+    old = None if before is None else before.exact_per_day
+    new = now.exact_per_day
+    if old is None or new is None or now.currency is None:
+        return None, None
+    change = Money.rounded(new - old, now.currency)
+    return change, float((new - old) / old) if old else None
