@@ -202,7 +202,7 @@ def _stage_time(
 ) -> StageTime:
     days = days_per_unit(tally)
     lengths: Counter[int] = Counter()
-    left_out: Counter[str] = Counter()
+    left_out: Counter[tuple[str, bool]] = Counter()
     lives: Counter[tuple[float, float, bool]] = Counter()
     still_there, total = 0, 0
     for stay in stays:
@@ -210,13 +210,15 @@ def _stage_time(
         over = stay.next is not None
         still_there += 0 if over else n
         if stay.length is None:
-            left_out[str(stay.why)] += n
+            left_out[str(stay.why), over] += n
             continue
         total += stay.length * n
         lives[0, stay.length * days, over] += n
         lengths[stay.length] += n if over else 0
-    finished = Durations.of(+lengths, days, left_out)
-    survival = Survival.of_counts(lives, level=level, left_out=left_out)
+    ended = {why: n for (why, over), n in left_out.items() if over}
+    every = {why: left_out[why, True] + left_out[why, False] for why, _ in left_out}
+    finished = Durations.of(+lengths, days, ended)
+    survival = Survival.of_counts(lives, level=level, left_out=every)
     return StageTime(*stage, finished, still_there, total * days, survival)
 
 
