@@ -48,7 +48,7 @@ class Check:
 
 
 EVENT_BEFORE_CREATION = Check(
-    "event_before_creation", Severity.ERROR, "an event is earlier than its record's creation",
+    "event_before_creation", Severity.ERROR, "an event precedes its record's creation",
     "correct one of the two dates; durations from the creation on leave the record out",
 )  # fmt: skip
 CLOSED_BEFORE_OPENED = Check(
@@ -56,7 +56,7 @@ CLOSED_BEFORE_OPENED = Check(
     "correct one of the two dates; the sales cycle and the deal lifetime leave the deal out",
 )  # fmt: skip
 INSTANT_BACKWARD = Check(
-    "instant_backward", Severity.WARNING, "an event is earlier than the one before it",
+    "instant_backward", Severity.WARNING, "an event precedes the one before it",
     "check the order of the events; the visit between the two is left out of time in stage",
 )  # fmt: skip
 WON_WITHOUT_AMOUNT = Check(
@@ -68,19 +68,19 @@ OPEN_WITHOUT_OWNER = Check(
     "assign somebody; nobody is asked about it",
 )  # fmt: skip
 UNKNOWN_STAGE = Check(
-    "unknown_stage", Severity.ERROR, "a deal was put into a stage that its pipeline does not have",
+    "unknown_stage", Severity.ERROR, "a stage that the deal's pipeline lacks",
     "add the stage to the pipeline, or name its successor in former; until then it counts as open",
 )  # fmt: skip
 BACKWARD_LIFECYCLE = Check(
-    "backward_lifecycle", Severity.WARNING, "a lifecycle stage was recorded below one reached",
+    "backward_lifecycle", Severity.WARNING, "a stage was recorded below one reached",
     "recycle with a lead status instead; void the event if the stage reached was a mistake",
 )  # fmt: skip
 STATUS_BEFORE_SQL = Check(
-    "status_before_sql", Severity.ERROR, "a contact has a lead status before it is an SQL",
+    "status_before_sql", Severity.ERROR, "a lead status before the contact is an SQL",
     "clear it: counts of statuses take in people who were never ready for sales",
 )  # fmt: skip
 STATUS_KEPT_AFTER_SQL = Check(
-    "status_kept_after_sql", Severity.HARMLESS, "a lead status was kept beyond the SQL stage",
+    "status_kept_after_sql", Severity.HARMLESS, "a lead status kept beyond the SQL stage",
     "nothing, unless statuses are counted without looking at the stage",
 )  # fmt: skip
 SQL_WITHOUT_STATUS = Check(
@@ -147,14 +147,14 @@ class Report:
         if not self.findings:
             return f"Nothing found in {looked}."
         counts = Counter(finding.check.code for finding in self.findings)
-        lines = [f"{'finding':<24}{'severity':<10}{'found':>6}{'records':>9}{'share':>8}  meaning"]
+        lines = [f"{'finding':<22}{'severity':<10}{'found':>6}{'records':>8}{'share':>7}  meaning"]
         for code, findings in self.by_code().items():
             records = len({finding.record for finding in findings})
             whole = self.contacts if findings[0].kind == "contact" else self.deals
             check = findings[0].check
             lines.append(
-                f"{code:<24}{check.severity:<10}{counts[code]:>6,}{records:>9,}"
-                f"{records / whole:>8.1%}  {check.meaning}"
+                f"{code:<22}{check.severity:<10}{counts[code]:>6,}{records:>8,}"
+                f"{records / whole:>7.1%}  {check.meaning}"
             )
         return "\n".join([f"{len(self.findings):,} findings in {looked}.", *lines])
 

@@ -2,6 +2,9 @@
 
 An event says what happened, to which record, when and by whom. It carries all that replaying it
 needs, so reading a history never asks a rulebook, a pipeline or a clock.
+
+The types share one comparison, hash and repr, written out here: to generate them for each type
+would take half as long as all the rest of this module.
 """
 
 from datetime import date, datetime
@@ -9,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import fields_dict, frozen
 
 from salespipeline._doors import instance
 from salespipeline.attributes import EMPTY, Attributes, Value
@@ -117,7 +120,7 @@ class Origin:
     latest_at: datetime
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Event:
     """What every event says.
 
@@ -143,6 +146,24 @@ class Event:
     original_id: str | None = None
     origin: Origin | None = None
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is of the same type and says the same."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._facts() == other._facts()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._facts()))
+
+    def __repr__(self) -> str:
+        """What it says, without the fields that say nothing."""
+        said = zip(fields_dict(type(self)), self._facts(), strict=True)
+        told = ", ".join(f"{name}={fact!r}" for name, fact in said if fact is not None)
+        return f"{type(self).__name__}({told})"
+
+    def _facts(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in fields_dict(type(self)))
+
     @property
     def identity(self) -> Identity:
         """What the event is known by, in every copy of it."""
@@ -151,7 +172,7 @@ class Event:
         return self.record, self.sequence
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Created(Event):
     """A contact came into being, or is first known of.
 
@@ -174,7 +195,7 @@ class Created(Event):
     ruling: Ruling | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Opened(Event):
     """A deal came into being, or is first known of.
 
@@ -203,7 +224,7 @@ class Opened(Event):
     ruling: Ruling | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class FieldSet(Event):
     """A field that no other event sets was set, or an attribute, as ``attributes.name``."""
 
@@ -211,14 +232,14 @@ class FieldSet(Event):
     value: "Value | Term"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class OwnerChanged(Event):
     """Somebody else, or nobody, works the record now."""
 
     owner: str | None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ActivityRecorded(Event):
     """Something was done with, or by, the people behind the record; no state changed.
 
@@ -231,7 +252,7 @@ class ActivityRecorded(Event):
     direction: Direction | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class NextStepPlanned(Event):
     """A next step was agreed, in place of any other.
 
@@ -244,12 +265,12 @@ class NextStepPlanned(Event):
     due: date | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class NextStepDone(Event):
     """The planned next step was done."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Assessed(Event):
     """One criterion of a qualification framework was answered.
 
@@ -272,7 +293,7 @@ class Assessed(Event):
     verdict: str | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Approved(Event):
     """An approval was given; it holds until the record leaves its stage.
 
@@ -283,21 +304,21 @@ class Approved(Event):
     approval: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ApprovalWithdrawn(Event):
     """An approval was taken back."""
 
     approval: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Merged(Event):
     """Another record turned out to be the same, and its history was taken in."""
 
     other: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Voided(Event):
     """An earlier event was a mistake and counts for nothing.
 
@@ -310,14 +331,14 @@ class Voided(Event):
     why: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Deleted(Event):
     """The record was deleted; figures of earlier instants keep it."""
 
     why: str | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class LifecycleStageSet(Event):
     """A contact's lifecycle stage was recorded.
 
@@ -333,7 +354,7 @@ class LifecycleStageSet(Event):
     ruling: Ruling | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class LeadStatusSet(Event):
     """A contact's lead status was set, or, by another system, cleared.
 
@@ -349,17 +370,17 @@ class LeadStatusSet(Event):
     ruling: Ruling | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class OptedOut(Event):
     """A contact asked not to be contacted."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class OptedIn(Event):
     """A contact agreed to be contacted."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class StageEntered(Event):
     """What every change of a deal's stage says; not an event by itself.
 
@@ -377,12 +398,12 @@ class StageEntered(Event):
     ruling: Ruling | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Moved(StageEntered):
     """A deal went to another stage, and its outcome stayed."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Won(StageEntered):
     """A deal was won.
 
@@ -395,7 +416,7 @@ class Won(StageEntered):
     amount: Money | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Lost(StageEntered):
     """A deal was lost.
 
@@ -408,12 +429,12 @@ class Lost(StageEntered):
     amount: Money | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class Reopened(StageEntered):
     """A closed deal is open again."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class AmountChanged(Event):
     """A deal is worth another amount."""
 
@@ -421,7 +442,7 @@ class AmountChanged(Event):
     reason: str | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ConcessionMade(Event):
     """Something was given up to the buyer.
 
@@ -434,14 +455,14 @@ class ConcessionMade(Event):
     value: Money | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class CloseDateChanged(Event):
     """A deal is expected to close on another date, or on none."""
 
     expected_close: date | None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ProbabilitySet(Event):
     """A deal's probability was given by hand or by a model; None takes it back."""
 
@@ -449,21 +470,21 @@ class ProbabilitySet(Event):
     basis: ProbabilityBasis = ProbabilityBasis.UNTIL_MOVE
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ForecastCategorySet(Event):
     """A deal's forecast category was given by hand; None takes it back."""
 
     category: ForecastCategory | None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ContactLinked(Event):
     """A contact takes part in the deal."""
 
     contact: str
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False, repr=False)
 class ContactUnlinked(Event):
     """A contact takes part in the deal no longer."""
 

@@ -178,7 +178,8 @@ class History(Generic[R, E]):
             yield f"number {number} has the sequence number {event.sequence!r}"
         for name, instant in _instants(event):
             if not isinstance(instant, datetime) or instant.tzinfo is not UTC:
-                yield f"number {number} has {name!r} that is no instant in UTC: {brief(instant, 100)}"
+                shown = brief(instant, 100)
+                yield f"number {number} has {name!r} that is no instant in UTC: {shown}"
         if (number == 1) != (type(event) is self._creation):
             where = "begins with" if number == 1 else f"has at number {number}"
             yield f"it {where} {type(event).__name__}"

@@ -93,7 +93,7 @@ def _minor(amount: object, currency: str) -> int:
     scale: int = 10**places
     minor, rest = divmod(numerator * scale, denominator)
     if rest:
-        fault = f"{brief(amount)} has more than the {places} decimal places of {currency}"
+        fault = f"{brief(str(amount))} has more than the {places} decimal places of {currency}"
         raise InvalidValueError("money", (f"{fault}; round it with Money.rounded",))
     return minor
 

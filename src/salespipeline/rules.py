@@ -8,7 +8,6 @@ import json
 from collections.abc import Hashable, Iterable, Mapping
 from enum import Enum, StrEnum
 from functools import cached_property
-from hashlib import sha256
 from typing import Generic, Self, TypeVar, cast
 
 from attrs import evolve, field, frozen
@@ -396,6 +395,8 @@ class Rulebook(Generic[S]):
         Raises:
             InvalidValueError: A state is not text, a number, an enum member or a tuple of them.
         """
+        from hashlib import sha256  # noqa: PLC0415 - few ask, and importing it takes long
+
         plain = [
             self.course,
             self.skips,

@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import chain, pairwise
 from typing import Any, Generic, NamedTuple, Self, TypeAlias, TypeVar, cast
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from salespipeline._doors import choice, instances
 from salespipeline._record import ATTRIBUTE, Record
@@ -146,6 +146,8 @@ class Count:
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
+_ALIKE = ("name", "as_of", "periods", "resolution", "zone", "by", "by_at")
+
 
 @frozen
 class Tally(Generic[Row]):
@@ -157,25 +159,32 @@ class Tally(Generic[Row]):
         rows: The number of records, and their amounts together, by row.
         periods: The periods that the numbers in rows refer to.
         resolution: The length of one unit of duration; None for calendar days.
+        zone: The zone whose calendar dates made days.
+        by: The field that they are grouped by, or None.
+        by_at: When that field was read, where there is a choice; None otherwise.
     """
 
     name: str
     as_of: datetime
-    rows: Mapping[Row, Count]
+    rows: Mapping[Row, Count] = field(hash=False)
     periods: tuple[Period, ...] = ()
     resolution: timedelta | None = None
+    zone: tzinfo = UTC
+    by: str | None = None
+    by_at: Moment | None = None
 
     def __add__(self, other: Self) -> Self:
         """The tally of both bodies of records together.
 
         Raises:
+            WrongTypeError: The other is no tally.
             InvalidValueError: They were not counted alike.
         """
         if not isinstance(other, Tally):
             raise WrongTypeError("other", "a Tally", other)
         faults = tuple(
             f"{name} differs: {getattr(self, name)!r} and {getattr(other, name)!r}"
-            for name in ("name", "as_of", "periods", "resolution")
+            for name in _ALIKE
             if getattr(self, name) != getattr(other, name)
         )
         if faults:
@@ -198,7 +207,7 @@ class Tally(Generic[Row]):
 
     @property
     def n(self) -> int:
-        """How many records were counted."""
+        """How many were counted: deals, contacts, or stays of deals in stages."""
         return sum(count.n for count in self.rows.values())
 
 
@@ -207,8 +216,8 @@ def lifetimes(
     *,
     as_of: datetime,
     by: str | None = None,
-    by_at: Moment = Moment.CLOSING,
-    periods: Sequence[Period] = (),
+    by_at: Moment | str = Moment.CLOSING,
+    periods: Iterable[Period] = (),
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
 ) -> Tally[Lifetime]:
@@ -224,9 +233,9 @@ def lifetimes(
         zone: The zone whose calendar dates make days.
         resolution: A finer unit of duration, of elapsed time; calendar days if not given.
     """
-    at, step = utc(as_of, "as_of"), _stepper(periods)
-    length, group = _measure(zone, resolution), _grouping(Deal, by)
-    moment = choice(Moment, by_at, "by_at")
+    at, moment = utc(as_of, "as_of"), choice(Moment, by_at, "by_at")
+    steps = instances(Period, periods, "periods")
+    step, length, group = _stepper(steps), _measure(zone, resolution), _grouping(Deal, by)
     counts: dict[Any, list[int]] = {}
     for known, _, _, outcome, closing, amount in courses(deals, at):
         opened = known[0]
@@ -243,7 +252,8 @@ def lifetimes(
             None if amount is None else amount.currency,
         )
         _count(counts, key, amount)
-    return Tally("lifetimes", at, _rows(counts, Lifetime), tuple(periods), resolution)
+    rows, read = _rows(counts, Lifetime), None if by is None else moment
+    return Tally("lifetimes", at, rows, steps, resolution, zone, by, read)
 
 
 def _event_at(moment: Moment, known: Known, closing: Event | None) -> Event:
@@ -295,7 +305,8 @@ def visits(
         reason = why or (Why.NEGATIVE_DURATION if days < 0 else None)
         stay = Stay(of, leg.stage, leg.number, None if reason else days, reason, leg.next)
         rows[stay] += n
-    return Tally("visits", at, {stay: Count(n) for stay, n in rows.items()}, (), resolution)
+    table = {stay: Count(n) for stay, n in rows.items()}
+    return Tally("visits", at, table, (), resolution, zone, by)
 
 
 def _count_legs(walk: Iterable[Course], at: datetime, counts: Counter[Any]) -> list[Course]:
@@ -345,7 +356,7 @@ def standings(
     for (leg, of, outcome, currency), count in counts.items():
         row = Standing(of, leg.stage, outcome, currency)
         rows[row] = rows.get(row, Count(0)) + Count(*count)
-    return Tally("standings", at, rows)
+    return Tally("standings", at, rows, by=by)
 
 
 def people(
@@ -353,8 +364,8 @@ def people(
     *,
     as_of: datetime,
     by: str | None = None,
-    by_at: Moment = Moment.CREATION,
-    periods: Sequence[Period] = (),
+    by_at: Moment | str = Moment.CREATION,
+    periods: Iterable[Period] = (),
 ) -> Tally[Person]:
     """Count contacts by how far they have come, as known at an instant.
 
@@ -369,8 +380,9 @@ def people(
             it was created; as of the instant otherwise.
         periods: Periods that do not overlap, in order, in which to place cohorts.
     """
-    at, step, group = utc(as_of, "as_of"), _stepper(periods), _grouping(Contact, by)
-    moment = choice(Moment, by_at, "by_at")
+    at, moment = utc(as_of, "as_of"), choice(Moment, by_at, "by_at")
+    steps = instances(Period, periods, "periods")
+    step, group = _stepper(steps), _grouping(Contact, by)
     counts: dict[Any, list[int]] = {}
     for contact in _several(contacts, ContactHistory):
         if type(contact) is not ContactHistory:
@@ -380,7 +392,7 @@ def people(
             continue
         stands = cast("Contact", Contact.replay(known))
         lead = next(filter(_is_lead, known), None)
-        seen = known[-1] if moment is Moment.AS_OF else lead or known[0]
+        seen = (lead or known[0]) if moment is Moment.CREATION else known[-1]
         key = (
             group and group(known, seen),
             step and lead and step(lead.at),
@@ -388,7 +400,8 @@ def people(
             stands.lead_status,
         )
         _count(counts, key, None)
-    return Tally("people", at, _rows(counts, Person), tuple(periods))
+    rows, read = _rows(counts, Person), None if by is None else moment
+    return Tally("people", at, rows, steps, by=by, by_at=read)
 
 
 def _is_lead(event: object) -> bool:
@@ -423,10 +436,11 @@ def courses(deals: Iterable[DealHistory], at: datetime) -> Iterator[Course]:
 
 def _measure(zone: tzinfo, resolution: timedelta | None) -> Callable[[datetime, datetime], int]:
     """How to count the units of duration between two instants in UTC."""
+    check_zone(zone)
     if resolution is not None:
         unit = _check_resolution(resolution)
         return lambda start, end: (end - start) // unit
-    if check_zone(zone) is UTC:
+    if zone is UTC:
         return lambda start, end: end.toordinal() - start.toordinal()
     return lambda start, end: on(end, zone).toordinal() - on(start, zone).toordinal()
 
@@ -439,9 +453,8 @@ def _check_resolution(resolution: object) -> timedelta:
     return resolution
 
 
-def _stepper(periods: Sequence[Period]) -> Callable[[datetime], int | None] | None:
+def _stepper(steps: Sequence[Period]) -> Callable[[datetime], int | None] | None:
     """How to find the number of the period that an instant lies in; None without periods."""
-    steps = instances(Period, periods, "periods")
     for before, after in pairwise(steps):
         if after.start < before.end:
             fault = f"{after} does not begin after {before}"

@@ -1,16 +1,22 @@
 """Cells of a table as values: what a cell says, or why it cannot be read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time, tzinfo
-from typing import Any, NoReturn, TypeVar
+from decimal import Decimal
+from numbers import Integral
+from uuid import UUID
 
 from attrs import field, frozen
 
-from salespipeline.errors import InvalidValueError, SalesPipelineError, WrongTypeError, brief
+from salespipeline._doors import choice
+from salespipeline.attributes import Value, plain
+from salespipeline.errors import InvalidValueError, NaiveTimeError, WrongTypeError, brief
+from salespipeline.events import SaleType
+from salespipeline.lifecycle import LifecycleStage
 from salespipeline.money import Money, check_currency, exact
-from salespipeline.periods import midnight, utc
+from salespipeline.periods import midnight, on, utc
 
-T = TypeVar("T")
+_EXACT_FLOAT = 2**53  # beyond it, two whole numbers share one float
 
 
 @frozen
@@ -19,9 +25,9 @@ class Cells:
 
     Attributes:
         zone: The zone of dates and of times without one, or None where there is none.
-        absent: Texts that stand for nothing.
+        absent: Texts that stand for nothing, the empty one among them.
         date_format: The `strptime` format of dates, or None for ISO 8601.
-        values: By field, what a text stands for.
+        values: By field, what a cell's text stands for.
     """
 
     zone: tzinfo | None
@@ -29,51 +35,86 @@ class Cells:
     date_format: str | None
     values: Mapping[str, Mapping[str, str]] = field(hash=False)
 
-    def is_absent(self, value: object) -> bool:
-        """Whether a cell holds nothing: None, NaN, NaT, NA, empty text or a declared token."""
-        if value is None:
-            return True
+    def held(self, value: object, name: str) -> object:
+        """What a cell holds: text without outer blanks, as the values say; None for nothing.
+
+        Nothing is None, NaN, NaT, NA, empty text, a declared token, or what stands for such.
+        """
         if isinstance(value, str):
-            return not value.strip() or value.strip() in self.absent
-        try:
-            return bool(value != value)  # noqa: PLR0124 - NaN and NaT differ from themselves
-        except Exception:  # noqa: BLE001 - pandas' NA has no truth, and strange cells may do worse
-            return type(value).__name__ == "NAType"
+            value = str.__str__(value).strip()
+        table = self.values.get(name)
+        if table and (said := _as_text(value)) is not None:
+            value = table.get(said, value)
+        absent = value in self.absent if isinstance(value, str) else _is_missing(value)
+        return None if absent else value
 
     def text(self, value: object, name: str) -> str:
-        """Text without outer blanks, as the mapping's values say; whole numbers as their digits."""
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, str | int):
+        """Text; a whole number gives its digits, however it is stored."""
+        said = None if isinstance(value, bool) else _as_text(value)
+        if said is None:
             raise WrongTypeError(name, "text or a whole number", value)
-        found = str(value).strip()
-        return self.values.get(name, {}).get(found, found)
+        return said
+
+    def whole(self, value: object, name: str) -> int:
+        """A whole number, also as text or with nothing after its point."""
+        number = _whole(exact(value, name) if isinstance(value, str) else value)
+        if number is None:
+            raise WrongTypeError(name, "a whole number", value)
+        return number
+
+    def lifecycle_stage(self, value: object, name: str) -> LifecycleStage:
+        """A lifecycle stage by its key."""
+        return choice(LifecycleStage, self.text(value, name), "lifecycle stage")
+
+    def sale_type(self, value: object, name: str) -> SaleType:
+        """A kind of sale by its key."""
+        return choice(SaleType, self.text(value, name), "kind of sale")
 
     def instant(self, value: object, name: str) -> datetime:
         """An instant in UTC; a date is the beginning of its day."""
         read = self._parsed(value, name)
         if not isinstance(read, datetime):
             return midnight(read, self._zone(name, read))
-        return utc(read if read.utcoffset() is not None else self._in_zone(read, name), name)
-
-    def _in_zone(self, naive: datetime, name: str) -> datetime:
-        plain = datetime.combine(naive.date(), _time_of(naive))
-        return plain.replace(tzinfo=self._zone(name, naive))
+        try:
+            return utc(read, name)
+        except NaiveTimeError:
+            clock = time(read.hour, read.minute, read.second, read.microsecond, fold=read.fold)
+            there = datetime.combine(_date_of(read), clock, self._zone(name, read))
+            return utc(there, name)
 
     def day(self, value: object, name: str) -> date:
-        """A calendar date; of an instant, its date in the table's zone."""
+        """A calendar date; of an instant, its date in the table's zone, or where it is written."""
         read = self._parsed(value, name)
-        if not isinstance(read, datetime):
-            return read
-        aware = read.utcoffset() is not None and self.zone is not None
-        moved = read.astimezone(self.zone) if aware else read
-        return date(moved.year, moved.month, moved.day)
+        if not isinstance(read, datetime) or self.zone is None:
+            return _date_of(read)
+        try:
+            return on(utc(read, name), self.zone)
+        except NaiveTimeError:
+            return _date_of(read)
+
+    def currency(self, value: object, name: str) -> str:
+        """The code of a currency, in letters of either case."""
+        return check_currency(self.text(value, name).upper())
 
     def money(self, value: object, currency: str) -> Money:
         """An exact amount; a float is read by its shortest decimal text, and must fit the scale."""
-        given = repr(value) if isinstance(value, float) else value
-        text = given.strip() if isinstance(given, str) else given
-        return Money(exact(text, "amount"), check_currency(currency))
+        if isinstance(value, float):
+            value = float.__repr__(value)
+        elif isinstance(value, Integral) and not isinstance(value, bool):
+            value = int(value)
+        return Money(exact(value, "amount"), currency)
+
+    def attribute(self, value: object, name: str) -> Value:
+        """A plain value, of the type that the cell has."""
+        if isinstance(value, datetime):
+            return self.instant(value, name)
+        if isinstance(value, date):
+            return _date_of(value)
+        if isinstance(value, float):
+            return plain(float(value))
+        if isinstance(value, Integral) and not isinstance(value, bool):
+            return int(value)
+        return plain(value)
 
     def _zone(self, name: str, value: object) -> tzinfo:
         if self.zone is None:
@@ -81,96 +122,65 @@ class Cells:
             raise InvalidValueError(name, (fault,))
         return self.zone
 
-    def _parsed(self, value: object, name: str) -> date | datetime:
+    def _parsed(self, value: object, name: str) -> date:
+        """A date, or a datetime, which is one too."""
         if isinstance(value, date):
             return value
         if not isinstance(value, str):
             raise WrongTypeError(name, "a date or a date and time", value)
         try:
-            return _parse(value.strip(), self.date_format)
+            return parse(value, self.date_format)
         except ValueError:
             wanted = f"in the format {self.date_format!r}" if self.date_format else "in ISO 8601"
             fault = f"{brief(value)} is no date or date and time {wanted}"
             raise InvalidValueError(name, (fault,)) from None
 
 
-def _time_of(value: datetime) -> time:
-    return time(value.hour, value.minute, value.second, value.microsecond)
-
-
-def _parse(text: str, date_format: str | None) -> date | datetime:
+def parse(text: str, date_format: str | None) -> date:
+    """A date, or a date and time where the format, ISO 8601 if not given, has one."""
     if date_format is None:
+        if len(text) > 10 and text.isdigit():
+            raise ValueError(text)  # a count of milliseconds, not a year, month and day
         return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
     read = datetime.strptime(text, date_format)  # noqa: DTZ007 - the table's zone is set later
-    timed = any(code in date_format for code in ("%H", "%I", "%X", "%c"))
+    codes = date_format.replace("%%", "")
+    timed = any(code in codes for code in ("%H", "%I", "%X", "%c"))
     return read if timed else read.date()
 
 
-@frozen
-class Problem:
-    """A cell, or a whole row, that could not be read.
+def _date_of(value: date) -> date:
+    return date(value.year, value.month, value.day)
 
-    Attributes:
-        row: The number of the row, the first below the header being 1.
-        column: The column, or None for the whole row.
-        value: What stands there.
-        reason: Why it cannot be read.
-        refused: Whether the whole row was refused; else the cell was taken for absent.
+
+def _as_text(value: object) -> str | None:
+    """Text, and what a text file would hold for a truth, an id or a whole number; else None."""
+    if isinstance(value, str | bool | UUID):
+        return str(value)
+    number = _whole(value)
+    return None if number is None else str(number)
+
+
+def _whole(value: object) -> int | None:
+    """A number with nothing after its point, or None for anything else.
+
+    Raises:
+        InvalidValueError: It is a float too large to tell it from its neighbours.
     """
+    if isinstance(value, Integral):
+        return None if isinstance(value, bool) else int(value)
+    if isinstance(value, float) and value.is_integer():
+        if abs(value) >= _EXACT_FLOAT:
+            fault = f"{value!r} has lost digits as a float; read its column as text"
+            raise InvalidValueError("number", (fault,))
+        return int(value)
+    if isinstance(value, Decimal):
+        whole, rest = divmod(exact(value, "number"), 1)
+        return None if rest else int(whole)
+    return None
 
-    row: int
-    column: str | None
-    value: object
-    reason: str
-    refused: bool
 
-
-class RowRefusedError(Exception):
-    """A row that cannot be used: raised and caught within a reader."""
-
-
-class Row:
-    """One row being read: its cells by field, and the problems met."""
-
-    def __init__(
-        self, number: int, cells: Cells, columns: Mapping[str, str], row: Mapping[Any, Any]
-    ) -> None:
-        self.number = number
-        self.problems: list[Problem] = []
-        self._cells = cells
-        self._columns = columns
-        self._row = row
-
-    def read(self, name: str, how: Callable[[object, str], T]) -> T | None:
-        """A field, or None where it is absent or, which is a problem, cannot be read."""
-        return self._read(name, how, needed=False)
-
-    def need(self, name: str, how: Callable[[object, str], T]) -> T | None:
-        """A field whose unreadable cell refuses the row; None where it is absent."""
-        return self._read(name, how, needed=True)
-
-    def _read(self, name: str, how: Callable[[object, str], T], *, needed: bool) -> T | None:
-        column = self._columns.get(name)
-        value = None if column is None else self._row.get(column)
-        if self._cells.is_absent(value):
-            return None
-        try:
-            return how(value, name)
-        except SalesPipelineError as fault:
-            if needed:
-                self.refuse(column, value, str(fault))
-            self.problems.append(Problem(self.number, column, value, str(fault), refused=False))
-            return None
-
-    def refuse(self, column: str | None, value: object, reason: str) -> NoReturn:
-        """Give the row up."""
-        self.problems.append(Problem(self.number, column, value, reason, refused=True))
-        raise RowRefusedError
-
-    def note(self, name: str, value: object, reason: str) -> None:
-        """Report a cell that is taken for absent."""
-        self.problems.append(Problem(self.number, self.column(name), value, reason, refused=False))
-
-    def column(self, name: str) -> str | None:
-        """The column that a field is read from."""
-        return self._columns.get(name)
+def _is_missing(value: object) -> bool:
+    try:
+        return value is None or bool(value != value)  # noqa: PLR0124 - as NaN and NaT do
+    except Exception:  # noqa: BLE001 - pandas' NA has no truth, and strange cells may do worse
+        return type(value).__name__ == "NAType"

@@ -122,7 +122,7 @@ def checked(mapping: object, pipelines: Iterable[Pipeline]) -> TableMapping:
     given = cast("Mapping[Any, Any]", mapping)
     faults = list(_faults(given))
     known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
-    built = _guarded(faults, "pipelines", lambda: known | _pipelines(given.get("pipelines", ())))
+    built = _guarded(faults, "pipelines", lambda: _pipelines(given.get("pipelines", ())) | known)
     zone = _guarded(faults, "zone", lambda: _zone(given.get("zone")))
     currency = given.get("currency")
     if isinstance(currency, str):

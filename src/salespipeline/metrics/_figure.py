@@ -10,10 +10,10 @@ from typing import Any, Generic, Protocol, TypeVar, cast, overload
 from attrs import field, frozen
 
 from salespipeline._doors import instance
-from salespipeline.errors import InvalidValueError, MixedCurrenciesError, UnknownKeyError
+from salespipeline.errors import InvalidValueError, UnknownKeyError
 from salespipeline.intervals import Interval, check_level, wilson
-from salespipeline.money import MINOR_UNITS, Money, exact
-from salespipeline.periods import Period
+from salespipeline.money import MINOR_UNITS, Money, exact, total
+from salespipeline.periods import Period, check_zone
 from salespipeline.tallies import Count, Moment, Tally
 
 H_contra = TypeVar("H_contra", contravariant=True)
@@ -93,8 +93,8 @@ class Amounts:
         Raises:
             MixedCurrenciesError: There are several currencies, and no rate for one of them.
         """
-        counted = self._in_one(currency, rates)
-        return None if counted is None else counted[1]
+        sums = (amount for _, amount in self.by_currency.values())
+        return total(sums, currency=currency, rates=rates)
 
     def mean(
         self, currency: str | None = None, rates: Mapping[str, Decimal | int | str] | None = None
@@ -108,29 +108,11 @@ class Amounts:
         Raises:
             MixedCurrenciesError: There are several currencies, and no rate for one of them.
         """
-        counted = self._in_one(currency, rates)
-        if counted is None:
+        whole = self.total(currency, rates)
+        if whole is None:
             return None
-        n, total = counted
-        return as_decimal(Fraction(total.amount) / n, MINOR_UNITS.get(total.currency, 2) + 4)
-
-    def _in_one(
-        self, currency: str | None, rates: Mapping[str, Decimal | int | str] | None
-    ) -> tuple[int, Money] | None:
-        if not self.by_currency:
-            return None
-        wanted = currency or next(iter(self.by_currency))
-        given = rates or {}
-        lacking = [code for code in self.by_currency if code != wanted and code not in given]
-        if lacking:
-            raise MixedCurrenciesError((wanted, *lacking))
-        return sum(n for n, _ in self.by_currency.values()), sum(
-            (
-                total if code == wanted else total.convert(wanted, given[code])
-                for code, (_, total) in self.by_currency.items()
-            ),
-            Money(0, wanted),
-        )
+        mean = Fraction(whole.amount) / (self.n - self.without_amount)
+        return as_decimal(mean, MINOR_UNITS.get(whole.currency, 2) + 4)
 
 
 def as_decimal(number: Fraction, places: int) -> Decimal:
@@ -149,7 +131,8 @@ def as_fraction(value: object, name: str) -> Fraction:
     """
     if isinstance(value, Fraction):
         return value
-    return Fraction(exact(repr(value) if isinstance(value, float) else value, name))
+    shortest = float.__repr__(value) if isinstance(value, float) else value
+    return Fraction(exact(shortest, name))
 
 
 class Figure(Protocol[H_contra, T]):
@@ -211,13 +194,21 @@ class Counting(Generic[H_contra]):
             resolution: timedelta | None = None,
             level: float = 0.95,
         ) -> T | dict[Hashable, T]:
-            options = {"zone": zone, "resolution": resolution} if self.durations else {}
+            options = self._options(zone, resolution)
             return self.measure(finish, records, as_of, period, by, level, **options)
 
-        update_wrapper(measured, finish)
+        update_wrapper(measured, finish, ("__module__", "__name__", "__qualname__", "__doc__"))
         del measured.__wrapped__  # type: ignore[attr-defined] # its own signature is the one to show
         measured.__annotations__["return"] = finish.__annotations__["return"]
         return cast("Figure[H_contra, T]", measured)
+
+    def _options(self, zone: tzinfo, resolution: timedelta | None) -> dict[str, object]:
+        if self.durations:
+            return {"zone": zone, "resolution": resolution}
+        if resolution is not None:
+            raise InvalidValueError("resolution", ("this figure measures no durations",))
+        check_zone(zone)
+        return {}
 
     def measure(
         self,
@@ -235,11 +226,10 @@ class Counting(Generic[H_contra]):
         if period is not None and self.over is None:
             raise InvalidValueError("period", ("this figure is of an instant, not of a period",))
         if isinstance(records, Tally):
-            tally = self._given(records, as_of, by)
+            tally = self._given(records, as_of, by, options)
         else:
             tally = self._counted(records, as_of, period, by, options)
-        if period is not None:
-            tally = tally.where(self._within(tally, period))
+        tally = self.select(tally, period)
         if by is None:
             return finish(tally, level)
         return {group: finish(part, level) for group, part in tally.groups().items()}
@@ -259,20 +249,33 @@ class Counting(Generic[H_contra]):
             asked["periods"] = () if period is None else (period,)
         return self.count(records, **asked)
 
-    def _given(self, tally: Tally[Any], as_of: datetime | None, by: str | None) -> Tally[Any]:
+    def _given(
+        self,
+        tally: Tally[Any],
+        as_of: datetime | None,
+        by: str | None,
+        options: Mapping[str, object],
+    ) -> Tally[Any]:
         faults: list[str] = []
         if tally.name != self.count.__name__:
             faults.append(f"it counts {tally.name}, and this figure needs {self.count.__name__}")
         if as_of is not None and as_of != tally.as_of:
             faults.append(f"it was counted as of {tally.as_of.isoformat()}")
+        if options.get("zone", UTC) not in (UTC, tally.zone):
+            faults.append(f"it was counted in the zone {tally.zone}")
+        if options.get("resolution") not in (None, tally.resolution):
+            faults.append(f"it was counted with the resolution {tally.resolution or 'of days'}")
         if by is not None:
             faults.append("it is counted already: give by= when counting, and use its groups()")
         if faults:
             raise InvalidValueError("tally", tuple(faults))
         return tally
 
-    def _within(self, tally: Tally[Any], period: Period) -> Callable[[Any], bool]:
+    def select(self, tally: Tally[Any], period: Period | None) -> Tally[Any]:
+        """The part of a tally that lies in one of its periods; all of it without a period."""
+        if period is None:
+            return tally
         if instance(Period, period, "period") not in tally.periods:
             raise UnknownKeyError("period of the tally", period, tally.periods)
         number, over = tally.periods.index(period), cast("str", self.over)
-        return lambda row: getattr(row, over) == number
+        return tally.where(lambda row: getattr(row, over) == number)

@@ -1,6 +1,6 @@
 """How many contacts come how far."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 from datetime import datetime
 from typing import overload
 
@@ -108,7 +108,7 @@ def close_ratio_by_cohort(
     contacts: Iterable[ContactHistory],
     *,
     as_of: datetime,
-    periods: Sequence[Period],
+    periods: Iterable[Period],
     level: float = 0.95,
 ) -> dict[Period, Rate]:
     """Customers among leads for each cohort, in the order of the periods.

@@ -1,8 +1,11 @@
 """How deals end, and how long they take to."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import sqrt
+from operator import attrgetter
+from typing import cast
 
 from attrs import field, frozen
 
@@ -99,7 +102,7 @@ class Survival:
     @classmethod
     def of(
         cls,
-        lives: Iterable[tuple[float, bool]] | Iterable[tuple[float, bool, float]],
+        lives: Iterable[tuple[float, bool] | tuple[float, bool, float]],
         *,
         level: float = 0.95,
     ) -> "Survival":
@@ -111,16 +114,17 @@ class Survival:
             level: The confidence of the intervals.
 
         Raises:
-            InvalidValueError: An age is negative, or is no finite number.
+            WrongTypeError: A life is no such pair or triple, or an age is no number.
+            InvalidValueError: An age is negative or infinite.
 
         >>> curve = Survival.of([(9, True), (13, True), (13, False), (18, True)])
         >>> curve.at(13), curve.median
         (0.5, 13)
         """
-        counts: Counter[tuple[float, float, bool]] = Counter()
-        for life in lives:
-            age, ended, entry = (*life, 0)[:3]
-            counts[_check_age(entry), _check_age(age), bool(ended)] += 1
+        given: object = lives
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise WrongTypeError("lives", "several pairs of an age and whether it ended", given)
+        counts = Counter(map(_check_life, cast("Iterable[object]", given)))
         return cls.of_counts(counts, level=level)
 
     @classmethod
@@ -131,7 +135,13 @@ class Survival:
         level: float = 0.95,
         left_out: Mapping[str, int] | None = None,
     ) -> "Survival":
-        """The estimate from how many have each (age first seen, age, whether it ended)."""
+        """The estimate from how many have each (age first seen, age, whether it ended).
+
+        Args:
+            counts: How many; an age before the one first seen is left out, and counted.
+            level: The confidence of the intervals.
+            left_out: How many were left out before, by reason.
+        """
         late = sum(n for (entry, age, _), n in counts.items() if age < entry)
         reasons = dict(left_out or {}) | ({"entry_after_end": late} if late else {})
         used = {key: n for key, n in counts.items() if key[1] >= key[0]}
@@ -141,8 +151,12 @@ class Survival:
         return cls(steps, sum(used.values()), ended, last, check_level(level), reasons)
 
     def at(self, day: float) -> float | None:
-        """The share that lasts beyond an age; None beyond the greatest age seen."""
-        if self.last_day is None or day > self.last_day:
+        """The share that lasts beyond an age; None beyond the greatest age seen.
+
+        Raises:
+            SalesPipelineError: The age is no number from 0 on.
+        """
+        if _check_age(day) > (-1 if self.last_day is None else self.last_day):
             return None
         step = self._step(day)
         return 1.0 if step is None else step.survival
@@ -156,8 +170,8 @@ class Survival:
 
     def interval_at(self, day: float) -> Interval | None:
         """The log-log interval of that share; None where it is 0 or 1, or has no value."""
-        share, error = self.at(day), self.error_at(day)
-        return None if share is None or error is None else log_log(share, error, self.level)
+        step = None if self.at(day) is None else self._step(day)
+        return None if step is None else self._band(step)
 
     def quantile(self, share: float) -> float | None:
         """The first age by which at least so large a share ended; None where it is not reached."""
@@ -173,22 +187,32 @@ class Survival:
     def median_interval(self) -> Interval | None:
         """The interval of the median, by inverting the log-log band.
 
-        Its ends are None where the data leave them open; without any step it is None.
+        Its ends are None where the data leave them open: a step at which nothing lasts any
+        longer has no interval, and bounds nothing. Without any step it is None.
         """
         if not self.steps:
             return None
-        low = next((step.day for step in self.steps if self._bounds(step)[0] <= 0.5), None)
-        high = next((step.day for step in self.steps if self._bounds(step)[1] <= 0.5), None)
+        bands = [(step.day, self._band(step)) for step in self.steps]
+        low = next((day for day, band in bands if band and (band.low or 0) <= 0.5), None)
+        high = next((day for day, band in bands if band and (band.high or 0) <= 0.5), None)
         return Interval(low, high, self.level, "log-log")
 
-    def _bounds(self, step: Step) -> tuple[float, float]:
-        interval = None if step.error is None else log_log(step.survival, step.error, self.level)
-        if interval is None or interval.low is None or interval.high is None:
-            return step.survival, step.survival
-        return interval.low, interval.high
+    def _band(self, step: Step) -> Interval | None:
+        return None if step.error is None else log_log(step.survival, step.error, self.level)
 
     def _step(self, day: float) -> Step | None:
-        return next((step for step in reversed(self.steps) if step.day <= day), None)
+        number = bisect_right(self.steps, day, key=attrgetter("day"))
+        return self.steps[number - 1] if number else None
+
+
+def _check_life(life: object) -> tuple[float, float, bool]:
+    """The age first seen, the age, and whether it ended, of what was given."""
+    parts = list(cast("Iterable[object]", life)) if isinstance(life, tuple | list) else []
+    ended = parts[1] if 2 <= len(parts) <= 3 else None
+    if not isinstance(ended, bool | int | float) or ended not in (False, True):
+        raise WrongTypeError("lives", "pairs of an age and whether it ended", cast("object", life))
+    entry = parts[2] if len(parts) == 3 else 0
+    return _check_age(entry), _check_age(parts[0]), bool(ended)
 
 
 def _check_age(age: object) -> float:

@@ -1,27 +1,36 @@
 """How fast deals go, and how much money that makes a day."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any, overload
 
 from attrs import field, frozen
 
-from salespipeline._doors import choice, instances
-from salespipeline.errors import InvalidValueError, WrongTypeError
+from salespipeline._doors import choice, instance, instances, whole
+from salespipeline.errors import InvalidValueError, MixedCurrenciesError, WrongTypeError, brief
 from salespipeline.history import DealHistory, StageKey
 from salespipeline.metrics._figure import Counting, as_fraction
-from salespipeline.metrics.outcomes import CLOSED, Survival, days_per_unit
+from salespipeline.metrics.outcomes import (
+    CLOSED,
+    CREATED,
+    Survival,
+    days_per_unit,
+    win_rate_closed,
+)
 from salespipeline.metrics.value import average_deal_size
 from salespipeline.money import Money
 from salespipeline.periods import Period
 from salespipeline.pipelines import Outcome, Pipeline
 from salespipeline.tallies import Lifetime, Moment, Stay, Tally, lifetimes, visits
 
-_STAYS = Counting[DealHistory](visits, None, None)
+_STAYS = Counting[DealHistory](visits, None, None, durations=True)
+_ALL = Counting[DealHistory](lifetimes, Moment.CLOSING, None, durations=True)
 
 
 @frozen
@@ -54,14 +63,10 @@ class Durations:
 
 def _median(lengths: Mapping[int, int], n: int) -> float:
     """The middle length, or the mean of the two in the middle."""
-    seen, low = 0, None
-    for length in sorted(lengths):
-        seen += lengths[length]
-        if low is None and 2 * seen >= n:
-            low = length
-        if 2 * seen > n:
-            return (length + (length if low is None else low)) / 2
-    raise AssertionError(lengths)
+    ordered = sorted(lengths)
+    up_to = list(accumulate(lengths[length] for length in ordered))
+    low, high = (ordered[bisect_right(up_to, rank)] for rank in ((n - 1) // 2, n // 2))
+    return (low + high) / 2
 
 
 @CLOSED.figure
@@ -89,6 +94,14 @@ def deal_lifetime(tally: Tally[Lifetime], _level: float) -> Durations:
 
 
 def _ended_in(tally: Tally[Lifetime], outcomes: Sequence[Outcome]) -> Durations:
+    lengths, left_out = _lengths(tally, outcomes)
+    return Durations.of(lengths, days_per_unit(tally), left_out)
+
+
+def _lengths(
+    tally: Tally[Lifetime], outcomes: Sequence[Outcome]
+) -> tuple[Counter[int], Counter[str]]:
+    """How many lived how long, and how many of unknown length there are, by reason."""
     lengths: Counter[int] = Counter()
     left_out: Counter[str] = Counter()
     for row, count in tally.rows.items():
@@ -98,7 +111,7 @@ def _ended_in(tally: Tally[Lifetime], outcomes: Sequence[Outcome]) -> Durations:
             left_out[str(row.why)] += count.n
         else:
             lengths[row.age] += count.n
-    return Durations.of(lengths, days_per_unit(tally), left_out)
+    return lengths, left_out
 
 
 @frozen
@@ -268,7 +281,11 @@ class Velocity:
         """The money that so many days make at this rate; None where it is not defined.
 
         A month's forecast is the rate times the days in the month: ``over(month.days())``.
+
+        Raises:
+            WrongTypeError: The days are no whole number.
         """
+        whole(days, "days")
         rate = self.exact_per_day
         if rate is None or self.currency is None:
             return None
@@ -293,15 +310,13 @@ def velocity(
     >>> print(rate.per_day, rate.over(31), sep="; ")
     1,250.00 USD; 38,750.00 USD
     """
-    if not isinstance(average_size, Money):
-        raise WrongTypeError("average_size", "money", average_size)
-    if type(number) is not int:
-        raise WrongTypeError("number", "a whole number of deals", number)
+    instance(Money, average_size, "average_size")
+    whole(number, "number")
     share, days = as_fraction(win_rate, "win_rate"), as_fraction(cycle_days, "cycle_days")
     faults = [
-        *([] if number >= 0 else [f"the number {number} is negative"]),
-        *([] if 0 <= share <= 1 else [f"the win rate {win_rate} is not from 0 to 1"]),
-        *([] if days > 0 else [f"the cycle of {cycle_days} days is not more than 0"]),
+        *([] if number >= 0 else [f"the number {brief(number)} is negative"]),
+        *([] if 0 <= share <= 1 else [f"the win rate {brief(win_rate)} is not from 0 to 1"]),
+        *([] if days > 0 else [f"the cycle of {brief(cycle_days)} days is not more than 0"]),
     ]
     if faults:
         raise InvalidValueError("velocity", tuple(faults))
@@ -309,16 +324,48 @@ def velocity(
     return Velocity(number, NumberOf.GIVEN, share, size, average_size.currency, days)
 
 
+@overload
+def pipeline_velocity(
+    deals: Iterable[DealHistory] | Tally[Lifetime],
+    *,
+    as_of: datetime | None = None,
+    period: Period | None = None,
+    by: None = None,
+    number: NumberOf | str = NumberOf.OPEN,
+    currency: str | None = None,
+    rates: Mapping[str, Decimal | int | str] | None = None,
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+) -> Velocity: ...
+
+
+@overload
 def pipeline_velocity(
     deals: Iterable[DealHistory],
     *,
     as_of: datetime,
     period: Period | None = None,
+    by: str,
     number: NumberOf | str = NumberOf.OPEN,
     currency: str | None = None,
     rates: Mapping[str, Decimal | int | str] | None = None,
     zone: tzinfo = UTC,
-) -> Velocity:
+    resolution: timedelta | None = None,
+) -> dict[Hashable, Velocity]: ...
+
+
+def pipeline_velocity(
+    deals: Iterable[DealHistory] | Tally[Lifetime],
+    *,
+    as_of: datetime | None = None,
+    period: Period | None = None,
+    by: str | None = None,
+    number: NumberOf | str = NumberOf.OPEN,
+    currency: str | None = None,
+    rates: Mapping[str, Decimal | int | str] | None = None,
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+) -> Velocity | dict[Hashable, Velocity]:
     """Number of deals × win rate × average deal size ÷ sales cycle in days.
 
     The vendors' form: the win rate is won among closed, the size and the cycle are means of won
@@ -326,22 +373,32 @@ def pipeline_velocity(
     closed in it; open deals are counted as of the instant.
 
     Args:
-        deals: The histories of deals.
+        deals: The histories of deals, or a tally of lifetimes.
         as_of: The instant to judge from.
         period: The period that closed and created deals are taken from; all time if not given.
+        by: A field of the deal to group by, as it was at closing, or while open as of the
+            instant.
         number: Which deals to count: open, closed or created.
         currency: The currency of the result; needed where there are several.
         rates: For each other currency, how much of ``currency`` one unit of it buys.
         zone: The zone whose calendar dates make days.
+        resolution: A finer unit of duration, of elapsed time; calendar days if not given.
 
     Raises:
         MixedCurrenciesError: Won deals have several currencies, and no rate for one of them.
 
     Source: ActiveCampaign, What is a sales pipeline? (the formula for pipeline velocity).
     """
+    number_of = choice(NumberOf, number, "number")
+    if number_of is NumberOf.GIVEN:
+        raise InvalidValueError("number", ("give plain numbers to velocity()",))
+
+    def finish(tally: Tally[Lifetime], _level: float) -> Velocity:
+        return _velocity(tally, period, number_of, currency, rates)
+
+    options = {"zone": zone, "resolution": resolution}
     periods = () if period is None else (period,)
-    tally = lifetimes(deals, as_of=as_of, by_at=Moment.CLOSING, periods=periods, zone=zone)
-    return _velocity(tally, period, choice(NumberOf, number, "number"), currency, rates)
+    return _ALL.measure(finish, deals, as_of, None, by, 0.95, **options, periods=periods)
 
 
 def _velocity(
@@ -351,32 +408,31 @@ def _velocity(
     currency: str | None,
     rates: Mapping[str, Decimal | int | str] | None,
 ) -> Velocity:
-    within = None if period is None else 0
-    closed = [
-        (row, count.n)
-        for row, count in tally.rows.items()
-        if row.outcome is not Outcome.OPEN and row.closed == within
-    ]
-    won = [(row, n) for row, n in closed if row.outcome is Outcome.WON]
-    timed = [(row.age, n) for row, n in won if row.age is not None]
-    size = average_deal_size(tally, period=period)
+    closed = CLOSED.select(tally, period)
+    rate, size = win_rate_closed(closed), average_deal_size(closed)
     total = size.total(currency, rates)
-    priced = sum(n for n, _ in size.by_currency.values())
+    cycles, _ = _lengths(closed, (Outcome.WON,))
+    days = sum(length * n for length, n in cycles.items()) * _exact_days_per_unit(tally)
     number = {
-        NumberOf.OPEN: sum(c.n for row, c in tally.rows.items() if row.outcome is Outcome.OPEN),
-        NumberOf.CLOSED: sum(n for _, n in closed),
-        NumberOf.CREATED: sum(c.n for row, c in tally.rows.items() if row.created == within),
-    }.get(number_of)
-    if number is None:
-        raise InvalidValueError("number", ("give plain numbers to velocity()",))
+        NumberOf.OPEN: tally.where(lambda row: row.outcome is Outcome.OPEN).n,
+        NumberOf.CLOSED: rate.denominator,
+        NumberOf.CREATED: CREATED.select(tally, period).n,
+    }[number_of]
     return Velocity(
         number,
         number_of,
-        _ratio(sum(n for _, n in won), sum(n for _, n in closed)),
-        None if total is None else _ratio(Fraction(total.amount), priced),
+        _ratio(rate.numerator, rate.denominator),
+        None if total is None else _ratio(Fraction(total.amount), size.n - size.without_amount),
         None if total is None else total.currency,
-        _ratio(sum(age * n for age, n in timed), sum(n for _, n in timed)),
+        _ratio(days, cycles.total()),
     )
+
+
+def _exact_days_per_unit(tally: Tally[Lifetime]) -> Fraction:
+    if tally.resolution is None:
+        return Fraction(1)
+    microsecond = timedelta(microseconds=1)
+    return Fraction(tally.resolution // microsecond, timedelta(days=1) // microsecond)
 
 
 def _ratio(numerator: Fraction | int, denominator: int) -> Fraction | None:
@@ -403,7 +459,7 @@ class VelocityStep:
 def velocity_series(
     deals: Iterable[DealHistory],
     *,
-    periods: Sequence[Period],
+    periods: Iterable[Period],
     number: NumberOf | str = NumberOf.OPEN,
     currency: str | None = None,
     rates: Mapping[str, Decimal | int | str] | None = None,
@@ -411,7 +467,8 @@ def velocity_series(
 ) -> tuple[VelocityStep, ...]:
     """Pipeline velocity period by period, each judged from its own end, with the change.
 
-    How it changes often says more than how large it is.
+    How it changes often says more than how large it is. Where periods differ in the currency of
+    their won deals, name the currency and give rates.
 
     Args:
         deals: The histories of deals.
@@ -420,6 +477,9 @@ def velocity_series(
         currency: The currency of the result; needed where there are several.
         rates: For each other currency, how much of ``currency`` one unit of it buys.
         zone: The zone whose calendar dates make days.
+
+    Raises:
+        MixedCurrenciesError: Won deals have several currencies, and no rate for one of them.
 
     Source: ActiveCampaign, What is a sales pipeline? (changes in velocity over time).
     """
@@ -441,7 +501,9 @@ def velocity_series(
 def _change(before: Velocity | None, now: Velocity) -> tuple[Money | None, float | None]:
     old = None if before is None else before.exact_per_day
     new = now.exact_per_day
-    if old is None or new is None or now.currency is None:
+    if before is None or old is None or new is None:
         return None, None
-    change = Money.rounded(new - old, now.currency)
+    if before.currency != now.currency:
+        raise MixedCurrenciesError((str(before.currency), str(now.currency)))
+    change = Money.rounded(new - old, str(now.currency))
     return change, float((new - old) / old) if old else None
