@@ -8,10 +8,11 @@ import argparse
 import csv
 import tomllib
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from salespipeline import (
     SIX_STAGES,
@@ -28,6 +29,7 @@ from salespipeline import (
     metrics,
 )
 from salespipeline.connectors.table import Read, read_contacts, read_deals
+from salespipeline.periods import midnight
 
 DATA = Path(__file__).parent / "data"
 WIDTH = 100
@@ -35,7 +37,10 @@ WIDTH = 100
 
 def read(file: Path, mapping_file: Path) -> tuple[Read[Any], dict[str, Any]]:
     """What a CSV gives by a mapping, and the mapping."""
-    mapping = tomllib.loads(mapping_file.read_text(encoding="utf-8"))
+    try:
+        mapping = tomllib.loads(mapping_file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as fault:
+        raise ValueError(f"{mapping_file} is no TOML: {fault}") from None
     with file.open(encoding="utf-8", newline="") as stream:
         rows = csv.DictReader(stream)
         if mapping.get("record") == "contact":
@@ -232,6 +237,17 @@ def show_under_findings(
     table([(owner, f"{n} deals", str(amount)) for amount, owner, n in largest])
 
 
+def exported(mapping: dict[str, Any]) -> datetime | None:
+    """The instant at which the file was exported, if its mapping says: a date is its midnight."""
+    said = mapping.get("exported")
+    zone = ZoneInfo(mapping.get("zone", "UTC"))
+    if isinstance(said, str):
+        said = datetime.fromisoformat(said)
+    if isinstance(said, datetime):
+        return (said if said.tzinfo else said.replace(tzinfo=zone)).astimezone(UTC)
+    return midnight(said, zone) if isinstance(said, date) else None
+
+
 def last_instant(histories: Sequence[Any]) -> datetime:
     """The instant of the last event, for a file that does not say when it was exported."""
     instants = [event.at for history in histories for event in history.events]
@@ -275,12 +291,9 @@ def main() -> None:
             found, mapping = read(asked.file, asked.mapping)
             empty: Read[Any] = Read((), (), (), 0, 0)
             people, sales = (found, empty) if mapping["record"] == "contact" else (empty, found)
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError, SalesPipelineError) as fault:
+    except (OSError, ValueError, SalesPipelineError) as fault:
         parser.exit(2, f"{fault}\n")
-    exported = mapping.get("exported") or last_instant((*people.histories, *sales.histories))
-    as_of = datetime(exported.year, exported.month, exported.day, tzinfo=UTC)
-    if isinstance(exported, datetime):
-        as_of = exported.astimezone(UTC)
+    as_of = exported(mapping) or last_instant((*people.histories, *sales.histories))
     print(f"As of {as_of:%Y-%m-%d %H:%M} UTC")
     for name, taken in (("contacts", people), ("deals", sales)):
         if taken.used or taken.refused:

@@ -4,18 +4,26 @@ Reading refuses nothing that was broken in the past; this says what it was, reco
 what to do about it.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from attrs import frozen
 
 from salespipeline._doors import instance, instances
 from salespipeline.contacts import Contact
 from salespipeline.deals import Deal
-from salespipeline.events import Created, Event, LeadStatusSet, LifecycleStageSet, Lost, Won
+from salespipeline.events import (
+    ActivityRecorded,
+    Created,
+    Event,
+    LeadStatusSet,
+    LifecycleStageSet,
+    Lost,
+    Start,
+    Won,
+)
 from salespipeline.history import ENTERING, ContactHistory, DealHistory
 from salespipeline.lifecycle import STANDARD_STATUSES, LifecycleStage, StatusScheme
 from salespipeline.periods import utc
@@ -47,45 +55,48 @@ class Check:
     advice: str
 
 
-EVENT_BEFORE_CREATION = Check(
-    "event_before_creation", Severity.ERROR, "an event precedes its record's creation",
-    "correct one of the two dates; durations from the creation on leave the record out",
-)  # fmt: skip
 CLOSED_BEFORE_OPENED = Check(
-    "closed_before_opened", Severity.ERROR, "a deal was closed before it was opened",
-    "correct one of the two dates; the sales cycle and the deal lifetime leave the deal out",
+    "closed_before_opened", Severity.ERROR, "closed before it was opened",
+    "correct one of the two dates; a deal closed on an earlier date has no length in days, and "
+    "the sales cycle, the deal lifetime and the time to close leave it out",
 )  # fmt: skip
-INSTANT_BACKWARD = Check(
-    "instant_backward", Severity.WARNING, "an event precedes the one before it",
-    "check the order of the events; the visit between the two is left out of time in stage",
+EVENT_BEFORE_CREATION = Check(
+    "event_before_creation", Severity.ERROR, "an event before the creation",
+    "correct one of the two dates, or read the beginning as known by then only; until its "
+    "beginning the record is taken not to be there",
+)  # fmt: skip
+UNKNOWN_STAGE = Check(
+    "unknown_stage", Severity.ERROR, "a stage that its pipeline lacks",
+    "add the stage to the pipeline, or name its successor in former; a reader takes it for open",
 )  # fmt: skip
 WON_WITHOUT_AMOUNT = Check(
     "won_without_amount", Severity.ERROR, "a won deal has no amount",
     "enter the final amount; the average deal size is over the other won deals only",
 )  # fmt: skip
+STATUS_BEFORE_SQL = Check(
+    "status_before_sql", Severity.ERROR, "a lead status before SQL",
+    "clear it: counts of statuses take in people who were never ready for sales",
+)  # fmt: skip
+BACKWARD_LIFECYCLE = Check(
+    "backward_lifecycle", Severity.WARNING, "a stage below one reached before",
+    "recycle with a lead status instead; void the event if the stage reached was a mistake",
+)  # fmt: skip
+INSTANT_BACKWARD = Check(
+    "instant_backward", Severity.WARNING, "an event earlier than the last",
+    "check the order of the events; a visit that ends on an earlier date than it began is left "
+    "out of the time in stage",
+)  # fmt: skip
 OPEN_WITHOUT_OWNER = Check(
     "open_without_owner", Severity.WARNING, "an open deal has no owner",
     "assign somebody; nobody is asked about it",
 )  # fmt: skip
-UNKNOWN_STAGE = Check(
-    "unknown_stage", Severity.ERROR, "a stage that the deal's pipeline lacks",
-    "add the stage to the pipeline, or name its successor in former; until then it counts as open",
-)  # fmt: skip
-BACKWARD_LIFECYCLE = Check(
-    "backward_lifecycle", Severity.WARNING, "a stage was recorded below one reached",
-    "recycle with a lead status instead; void the event if the stage reached was a mistake",
-)  # fmt: skip
-STATUS_BEFORE_SQL = Check(
-    "status_before_sql", Severity.ERROR, "a lead status before the contact is an SQL",
-    "clear it: counts of statuses take in people who were never ready for sales",
-)  # fmt: skip
-STATUS_KEPT_AFTER_SQL = Check(
-    "status_kept_after_sql", Severity.HARMLESS, "a lead status kept beyond the SQL stage",
-    "nothing, unless statuses are counted without looking at the stage",
-)  # fmt: skip
 SQL_WITHOUT_STATUS = Check(
     "sql_without_status", Severity.WARNING, "an SQL has no lead status",
     "set one, so that sales sees what to do next",
+)  # fmt: skip
+STATUS_KEPT_AFTER_SQL = Check(
+    "status_kept_after_sql", Severity.HARMLESS, "a lead status kept after SQL",
+    "nothing, unless statuses are counted without looking at the stage",
 )  # fmt: skip
 
 CATALOGUE: Mapping[str, Check] = {
@@ -142,20 +153,20 @@ class Report:
         return {code: findings for code, findings in found.items() if findings}
 
     def __str__(self) -> str:
-        """A table of what was found, how often, and in what share of the records."""
+        """A table of what was found, how often, and in what share of the contacts or deals."""
         looked = f"{self.contacts:,} contacts and {self.deals:,} deals"
         if not self.findings:
             return f"Nothing found in {looked}."
-        counts = Counter(finding.check.code for finding in self.findings)
-        lines = [f"{'finding':<22}{'severity':<10}{'found':>6}{'records':>8}{'share':>7}  meaning"]
+        lines = [f"{'finding':<22}severity  found  records of        share  meaning"]
         for code, findings in self.by_code().items():
-            records = len({finding.record for finding in findings})
-            whole = self.contacts if findings[0].kind == "contact" else self.deals
-            check = findings[0].check
-            lines.append(
-                f"{code:<22}{check.severity:<10}{counts[code]:>6,}{records:>8,}"
-                f"{records / whole:>7.1%}  {check.meaning}"
-            )
+            for kind, whole in (("contact", self.contacts), ("deal", self.deals)):
+                alike = [finding.record for finding in findings if finding.kind == kind]
+                if alike:
+                    check, records = CATALOGUE[code], len(set(alike))
+                    lines.append(
+                        f"{code:<22}{check.severity:<9}{len(alike):>6,}{records:>9,} "
+                        f"{kind + 's':<9}{records / whole:>6.1%}  {check.meaning}"
+                    )
         return "\n".join([f"{len(self.findings):,} findings in {looked}.", *lines])
 
 
@@ -178,6 +189,14 @@ def audit(
 
     Returns:
         The report; without any record it is of none, and has no findings.
+
+    >>> from datetime import UTC
+    >>> day = datetime(2026, 3, 1, tzinfo=UTC)
+    >>> _, created = Contact.create("c-1", at=day, by="form")
+    >>> mistake = LeadStatusSet(record="c-1", sequence=2, at=day, status="new")
+    >>> report = audit([ContactHistory([created, mistake])], as_of=day)
+    >>> [(finding.check.code, finding.message) for finding in report.findings]
+    [('status_before_sql', "it has the status 'new' on no stage")]
     """
     at = utc(as_of, "as_of")
     known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
@@ -194,14 +213,10 @@ def audit(
 def _of_contact(events: Sequence[Any], scheme: StatusScheme) -> Iterator[Finding]:
     yield from _out_of_order(events, "contact")
     yield from _lifecycle(events, scheme)
-    contact = Contact.replay(events)
+    contact = cast("Contact", Contact.replay(events))
     sql = LifecycleStage.SALES_QUALIFIED_LEAD
-    if (
-        contact is not None
-        and contact.lifecycle_stage is sql
-        and sql in scheme.active_in
-        and contact.lead_status is None
-    ):
+    without = contact.lifecycle_stage is sql and contact.lead_status is None
+    if without and sql in scheme.active_in:
         yield Finding(SQL_WITHOUT_STATUS, "contact", contact.id, None, "it is an SQL without one")
 
 
@@ -235,28 +250,37 @@ def _status(
 
 def _of_deal(events: Sequence[Any], pipelines: Mapping[str, Pipeline]) -> Iterator[Finding]:
     yield from _out_of_order(events, "deal")
-    for event in events:
-        if pipelines and type(event) in ENTERING:
-            pipeline = pipelines.get(event.pipeline)
-            if pipeline is None or event.stage not in pipeline:
-                message = f"pipeline {event.pipeline!r} has no stage {event.stage!r}"
-                yield _finding(UNKNOWN_STAGE, "deal", event, message)
-    deal = Deal.replay(events)
-    if deal is None:
-        return
+    if pipelines:
+        yield from _unknown_stages(events, pipelines)
+    deal = cast("Deal", Deal.replay(events))
     if deal.outcome is Outcome.WON and deal.amount is None:
         yield Finding(WON_WITHOUT_AMOUNT, "deal", deal.id, None, "it is won and has no amount")
     if deal.outcome is Outcome.OPEN and deal.owner is None:
         yield Finding(OPEN_WITHOUT_OWNER, "deal", deal.id, None, "it is open and has no owner")
 
 
+def _unknown_stages(events: Sequence[Any], pipelines: Mapping[str, Pipeline]) -> Iterator[Finding]:
+    for event in events:
+        if type(event) not in ENTERING:
+            continue
+        pipeline = pipelines.get(event.pipeline)
+        if pipeline is None:
+            message = f"there is no pipeline {event.pipeline!r}"
+            yield _finding(UNKNOWN_STAGE, "deal", event, message)
+        elif event.stage not in pipeline:
+            message = f"pipeline {event.pipeline!r} has no stage {event.stage!r}"
+            yield _finding(UNKNOWN_STAGE, "deal", event, message)
+
+
 def _out_of_order(events: Sequence[Any], kind: str) -> Iterator[Finding]:
-    created, before = events[0].at, events[0].at
+    """Where instants run backwards; an activity may be dated back, and changes no state."""
+    first, before = events[0], events[0].at
     for event in events[1:]:
-        if event.at < created:
-            closing = isinstance(event, Won | Lost)
-            check = CLOSED_BEFORE_OPENED if closing else EVENT_BEFORE_CREATION
-            message = f"{event.at.isoformat()} is before its beginning, {created.isoformat()}"
+        if isinstance(event, ActivityRecorded):
+            continue
+        if event.at < first.at and first.start is Start.EXACT:
+            check = CLOSED_BEFORE_OPENED if isinstance(event, Won | Lost) else EVENT_BEFORE_CREATION
+            message = f"{event.at.isoformat()} is before its beginning, {first.at.isoformat()}"
             yield _finding(check, kind, event, message)
         elif event.at < before:
             message = f"{event.at.isoformat()} is before the event before it, {before.isoformat()}"
