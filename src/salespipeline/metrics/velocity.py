@@ -13,7 +13,7 @@ from typing import Any, overload
 from attrs import field, frozen
 
 from salespipeline._doors import choice, instance, instances, whole
-from salespipeline.errors import InvalidValueError, MixedCurrenciesError, WrongTypeError, brief
+from salespipeline.errors import InvalidValueError, MixedCurrenciesError, brief
 from salespipeline.history import DealHistory, StageKey
 from salespipeline.metrics._figure import Counting, as_fraction
 from salespipeline.metrics.outcomes import (
@@ -456,15 +456,42 @@ class VelocityStep:
     growth: float | None
 
 
+@overload
 def velocity_series(
     deals: Iterable[DealHistory],
     *,
     periods: Iterable[Period],
+    by: None = None,
     number: NumberOf | str = NumberOf.OPEN,
     currency: str | None = None,
     rates: Mapping[str, Decimal | int | str] | None = None,
     zone: tzinfo = UTC,
-) -> tuple[VelocityStep, ...]:
+) -> tuple[VelocityStep, ...]: ...
+
+
+@overload
+def velocity_series(
+    deals: Iterable[DealHistory],
+    *,
+    periods: Iterable[Period],
+    by: str,
+    number: NumberOf | str = NumberOf.OPEN,
+    currency: str | None = None,
+    rates: Mapping[str, Decimal | int | str] | None = None,
+    zone: tzinfo = UTC,
+) -> dict[Hashable, tuple[VelocityStep, ...]]: ...
+
+
+def velocity_series(
+    deals: Iterable[DealHistory],
+    *,
+    periods: Iterable[Period],
+    by: str | None = None,
+    number: NumberOf | str = NumberOf.OPEN,
+    currency: str | None = None,
+    rates: Mapping[str, Decimal | int | str] | None = None,
+    zone: tzinfo = UTC,
+) -> tuple[VelocityStep, ...] | dict[Hashable, tuple[VelocityStep, ...]]:
     """Pipeline velocity period by period, each judged from its own end, with the change.
 
     How it changes often says more than how large it is. Where periods differ in the currency of
@@ -473,29 +500,45 @@ def velocity_series(
     Args:
         deals: The histories of deals.
         periods: The periods, in order.
+        by: A field of the deal to group by, as in `pipeline_velocity`.
         number: Which deals to count: open at the period's end, or closed or created in it.
         currency: The currency of the result; needed where there are several.
         rates: For each other currency, how much of ``currency`` one unit of it buys.
         zone: The zone whose calendar dates make days.
+
+    Returns:
+        One step per period; with ``by`` such a series for each group that any period has.
 
     Raises:
         MixedCurrenciesError: Won deals have several currencies, and no rate for one of them.
 
     Source: ActiveCampaign, What is a sales pipeline? (changes in velocity over time).
     """
-    if isinstance(deals, str) or not isinstance(deals, Iterable):
-        raise WrongTypeError("histories", "several DealHistory values", deals)
-    histories, steps = tuple(deals), list[VelocityStep]()
-    before: Velocity | None = None
-    for period in instances(Period, periods, "periods"):
-        last = period.end - timedelta(microseconds=1)
-        now = pipeline_velocity(
-            histories, as_of=last, period=period, number=number, currency=currency,
-            rates=rates, zone=zone,
-        )  # fmt: skip
-        steps.append(VelocityStep(period, now, *_change(before, now)))
-        before = now
-    return tuple(steps)
+    asked, histories = instances(Period, periods, "periods"), instances(DealHistory, deals, "deals")
+    moment = timedelta(microseconds=1)
+    tallies = [
+        lifetimes(histories, as_of=period.end - moment, by=by, periods=(period,), zone=zone)
+        for period in asked
+    ]
+
+    def series(parts: Iterable[Tally[Lifetime]]) -> tuple[VelocityStep, ...]:
+        steps, before = list[VelocityStep](), None
+        for period, part in zip(asked, parts, strict=True):
+            now = pipeline_velocity(
+                part, period=period, number=number, currency=currency, rates=rates
+            )
+            steps.append(VelocityStep(period, now, *_change(before, now)))
+            before = now
+        return tuple(steps)
+
+    if by is None:
+        return series(tallies)
+    groups = dict.fromkeys(row.group for tally in tallies for row in tally.rows)
+    return {group: series(_of_group(tally, group) for tally in tallies) for group in groups}
+
+
+def _of_group(tally: Tally[Lifetime], group: Hashable) -> Tally[Lifetime]:
+    return tally.where(lambda row: row.group == group)
 
 
 def _change(before: Velocity | None, now: Velocity) -> tuple[Money | None, float | None]:
