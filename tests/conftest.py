@@ -8,7 +8,7 @@ from hypothesis import settings
 
 settings.register_profile("fast", max_examples=10, deadline=None)
 settings.register_profile("default", max_examples=100, deadline=None)
-settings.register_profile("ci", max_examples=300, deadline=None, derandomize=True)
+settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("slow", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

@@ -3,8 +3,16 @@ from enum import Enum, StrEnum
 import pytest
 
 from contracts import Unprintable, check_door
-from salespipeline._doors import choice, instance, instances, optional, repeated, text, whole
-from salespipeline.errors import UnknownKeyError, WrongTypeError
+from salespipeline._doors import (
+    choice,
+    gathered,
+    instance,
+    instances,
+    repeated,
+    text,
+    whole,
+)
+from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError
 
 
 class Colour(StrEnum):
@@ -37,7 +45,7 @@ def test_one_text_is_not_several_values():
 
 
 def test_one_wrong_value_among_several_is_refused():
-    with pytest.raises(WrongTypeError, match=r"'sizes' must be a int \(got 'two'\)"):
+    with pytest.raises(WrongTypeError, match=r"'sizes' must be an int \(got 'two'\)"):
         instances(int, [1, "two"], "sizes")
 
 
@@ -97,8 +105,20 @@ def test_nothing_strange_is_a_choice():
     check_door(lambda value: choice(Colour, value, "colour"))
 
 
-def test_an_optional_value_may_be_none_and_is_checked_otherwise():
-    assert optional(text, None, "id") is None
-    assert optional(text, "d-7", "id") == "d-7"
-    with pytest.raises(WrongTypeError):
-        optional(text, 5, "id")
+def test_several_doors_name_every_fault_together():
+    with pytest.raises(InvalidValueError) as caught:
+        gathered("deal", "at", at=(text, None), by=(text, 5), role=(text, None), note=(text, "x"))
+    assert caught.value.subject == "deal"
+    assert caught.value.faults == (
+        "'at' must be text that is not empty (got None)",
+        "'by' must be text that is not empty (got 5)",
+    )
+
+
+def test_several_doors_with_one_fault_raise_its_own_error():
+    with pytest.raises(WrongTypeError, match="'by' must be text"):
+        gathered("deal", by=(text, 5), role=(text, None))
+
+
+def test_several_doors_without_a_fault_give_what_each_makes_of_its_value():
+    assert gathered("deal", "n", n=(whole, 3), role=(text, None)) == {"n": 3, "role": None}

@@ -151,6 +151,7 @@ def test_every_fault_of_a_pipeline_is_named():
         "the former key 'old' leads to the unknown 'nowhere'",
         "the former key 'signed' is still in use",
         "the rulebook 'other' lacks 'signed', 'lost'",
+        "the rulebook 'other' has other stages: 'elsewhere'",
     )
 
 
@@ -264,3 +265,9 @@ def test_salesforce_s_default_stages_have_their_names_and_probabilities():
     assert SALESFORCE_DEFAULT.closing(Outcome.WON) == "Closed Won"
     assert SALESFORCE_DEFAULT.closing(Outcome.LOST) == "Closed Lost"
     assert SALESFORCE_DEFAULT.keys[0] == "Prospecting"
+
+
+def test_a_rulebook_with_other_stages_is_refused():
+    book = Rulebook.free("odd", ["first", "won", "lost", "elsewhere"])
+    with pytest.raises(InvalidValueError, match="'odd' has other stages: 'elsewhere'"):
+        Pipeline("p", [Stage("first")], rulebook=book)

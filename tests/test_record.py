@@ -139,9 +139,7 @@ def test_a_command_refuses_what_is_no_instant_and_nobody(kind, record):
         command(record, at=NAIVE, by="bob")
     check_door(lambda value: command(record, at=value, by="bob"))
     check_door(lambda value: command(record, at=START, by=value), takes=is_text)
-    check_door(
-        lambda value: command(record, at=START, by="bob", role=value), takes=is_text_or_none
-    )
+    check_door(lambda value: command(record, at=START, by="bob", role=value), takes=is_text_or_none)
 
 
 def test_a_change_moves_the_version_and_the_instant_of_the_last_change(record):
@@ -236,9 +234,7 @@ def test_an_activity_refuses_strange_facts(record):
     check_door(lambda value: record.record_activity(value, **when), takes=is_text)
     check_door(lambda value: record.record_activity("call", at=value, by="eve"))
     check_door(lambda value: record.record_activity("call", at=START, by=value), takes=is_text)
-    check_door(
-        lambda value: record.record_activity("call", direction=value, **when), takes=is_none
-    )
+    check_door(lambda value: record.record_activity("call", direction=value, **when), takes=is_none)
     check_door(
         lambda value: record.record_activity("call", recorded_at=value, **when), takes=is_none
     )

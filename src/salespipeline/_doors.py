@@ -6,9 +6,14 @@ Snapshots and events carry no validators of their own; whatever builds one calls
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from enum import StrEnum
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from salespipeline.errors import UnknownKeyError, WrongTypeError
+from salespipeline.errors import (
+    InvalidValueError,
+    SalesPipelineError,
+    UnknownKeyError,
+    WrongTypeError,
+)
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -22,7 +27,8 @@ def instance(kind: type[T], value: object, name: str) -> T:
         WrongTypeError: It is of another.
     """
     if not isinstance(value, kind):
-        raise WrongTypeError(name, f"a {kind.__name__}", value)
+        article = "an" if kind.__name__[0] in "AEIOUaeiou" else "a"
+        raise WrongTypeError(name, f"{article} {kind.__name__}", value)
     return value
 
 
@@ -46,6 +52,33 @@ def text(value: object, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise WrongTypeError(name, "text that is not empty", value)
     return str.__str__(value) if type(value) is not str else value
+
+
+def gathered(
+    subject: str, /, *needed: str, **doors: tuple[Callable[[object, str], object], object]
+) -> dict[str, Any]:
+    """What each door makes of its value, by name; every fault is named together.
+
+    Args:
+        subject: What the values are for, for the message.
+        needed: The names that may not be None; any other None stays None.
+        doors: By name, the check and the value.
+
+    Raises:
+        SalesPipelineError: One door refused: its own error; several: an `InvalidValueError`.
+    """
+    passed: dict[str, Any] = {}
+    faults: list[SalesPipelineError] = []
+    for name, (check, value) in doors.items():
+        try:
+            passed[name] = check(value, name) if value is not None or name in needed else None
+        except SalesPipelineError as fault:
+            faults.append(fault)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        raise InvalidValueError(subject, tuple(str(fault) for fault in faults))
+    return passed
 
 
 def whole(value: object, name: str) -> int:
@@ -74,8 +107,3 @@ def choice(kind: type[E], value: object, name: str) -> E:
         return kind(instance(str, value, name))
     except (WrongTypeError, ValueError):
         raise UnknownKeyError(name, value, tuple(kind)) from None
-
-
-def optional(check: Callable[[object, str], T], value: object, name: str) -> T | None:
-    """None, or what a check makes of a value."""
-    return None if value is None else check(value, name)

@@ -7,11 +7,11 @@ as one frozen copy per event, and happens here only.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar, cast
 
 from attrs import fields
 
-from salespipeline._doors import choice, optional, text
+from salespipeline._doors import choice, gathered, text
 from salespipeline.attributes import Attributes, plain
 from salespipeline.errors import InvalidValueError, UnknownKeyError, brief
 from salespipeline.events import (
@@ -35,6 +35,8 @@ from salespipeline.rules import Code, Decision, Denial, DeniedError, Result
 
 E = TypeVar("E", bound=Event)
 Apply = Callable[[Any, Any], None]
+Door: TypeAlias = tuple[Callable[[object, str], object], object]
+"""The check that a value must pass, and the value."""
 
 ATTRIBUTE = "attributes."
 
@@ -118,17 +120,18 @@ class Record:
         by: str,
         role: str | None,
         /,
-        **facts: object,
+        *needed: str,
+        **doors: Door,
     ) -> tuple[Self, E]:
-        """The next snapshot and the event that leads to it; the move is already decided."""
-        event = event_type(
-            record=self.id,
-            sequence=self.version + 1,
-            at=utc(at),
-            by=text(by, "by"),
-            role=optional(text, role, "role"),
-            **facts,
-        )
+        """The next snapshot and the event that leads to it; the move is already decided.
+
+        What an event says is given with its door: the check that it must pass.
+        """
+        said = gathered(
+            self.subject, "at", "by", *needed,
+            at=(utc, at), by=(text, by), role=(text, role), **doors,
+        )  # fmt: skip
+        event = event_type(record=self.id, sequence=self.version + 1, **said)
         after = type(self).replay((event,), self)
         return after, event  # type: ignore[return-value] # only Deleted leaves nothing
 
@@ -139,21 +142,23 @@ class Record:
         by: str,
         role: str | None,
         /,
-        **facts: object,
+        *needed: str,
+        **doors: Door,
     ) -> tuple[Self, E]:
         """`happen`, denied where it is before the record's last change."""
+        after = self.happen(event_type, at, by, role, *needed, **doors)
         early = self.too_early(at)
         if early:
-            command = f"record {getattr(event_type, '__name__', 'an event')} on"
+            command = f"record {type(after[1]).__name__} on"
             decision = Decision[str](self.id, self.id, Result.DENIED, early, (), command)
             raise DeniedError(self.subject, decision)
-        return self.happen(event_type, at, by, role, **facts)
+        return after
 
     def change_owner(
         self, owner: str | None, *, at: datetime, by: str, role: str | None = None
     ) -> tuple[Self, OwnerChanged]:
         """Give the record to somebody else, or to nobody."""
-        return self.change(OwnerChanged, at, by, role, owner=optional(text, owner, "owner"))
+        return self.change(OwnerChanged, at, by, role, owner=(text, owner))
 
     def set_field(
         self, field: str, value: object, *, at: datetime, by: str, role: str | None = None
@@ -170,17 +175,25 @@ class Record:
         Raises:
             UnknownKeyError: There is no such field, or another command sets it.
         """
-        return self.change(FieldSet, at, by, role, field=field, value=self.checked(field, value))
+        door = self.door(field)
+        return self.change(
+            FieldSet, at, by, role,
+            field=(as_is, field), value=(lambda given, _: door(given, field), value),
+        )  # fmt: skip
 
     @classmethod
-    def checked(cls, field: str, value: object) -> object:
-        """The value of a field in the form in which snapshots hold it."""
+    def door(cls, field: str) -> Callable[[object, str], object]:
+        """The check that a field's value must pass.
+
+        Raises:
+            UnknownKeyError: There is no such field, or another command sets it.
+        """
         if isinstance(field, str) and field.startswith(ATTRIBUTE) and field != ATTRIBUTE:
-            return plain(value)
+            return lambda value, _: plain(value)
         if not isinstance(field, str) or field not in cls.fields:
             known = (*cls.fields, f"{ATTRIBUTE}<name>")
             raise UnknownKeyError(f"field of a {cls.kind}", field, known)
-        return optional(cls.fields[field], value, field)
+        return cls.fields[field]
 
     def record_activity(
         self,
@@ -202,15 +215,15 @@ class Record:
             direction: Inbound from them, or outbound to them.
             recorded_at: When the system learns of it, where that is later than ``at``.
         """
-        learnt = optional(utc, recorded_at, "recorded_at")
-        if learnt is not None and learnt < utc(at):
-            fault = f"{learnt.isoformat()} is before the activity itself"
-            raise InvalidValueError("recorded_at", (fault,))
-        towards = None if direction is None else choice(Direction, direction, "direction")
-        return self.happen(
-            ActivityRecorded, at, by, role,
-            kind=text(activity, "activity"), direction=towards, recorded_at=learnt,
+        after, event = self.happen(
+            ActivityRecorded, at, by, role, "kind",
+            kind=(_activity, activity), direction=(_direction, direction),
+            recorded_at=(utc, recorded_at),
         )  # fmt: skip
+        if event.recorded_at is not None and event.recorded_at < event.at:
+            fault = f"{event.recorded_at.isoformat()} is before the activity itself"
+            raise InvalidValueError("recorded_at", (fault,))
+        return after, event
 
     def plan_next_step(
         self, what: str, *, at: datetime, by: str, role: str | None = None, due: date | None = None
@@ -224,8 +237,8 @@ class Record:
             role: What they acted as.
             due: The calendar date by which it is to be done.
         """
-        day = optional(check_date, due, "due")
-        return self.change(NextStepPlanned, at, by, role, what=text(what, "what"), due=day)
+        doors: dict[str, Door] = {"what": (text, what), "due": (check_date, due)}
+        return self.change(NextStepPlanned, at, by, role, "what", **doors)
 
     def complete_next_step(
         self, *, at: datetime, by: str, role: str | None = None
@@ -262,21 +275,17 @@ class Record:
             verdict: The verdict that results; None leaves it as it is.
         """
         return self.change(
-            Assessed, at, by, role,
-            framework=text(framework, "framework"),
-            criterion=text(criterion, "criterion"),
-            answer=text(answer, "answer"),
-            evidence=optional(text, evidence, "evidence"),
-            source=optional(text, source, "source"),
-            expires_at=optional(utc, expires_at, "expires_at"),
-            verdict=optional(text, verdict, "verdict"),
+            Assessed, at, by, role, "framework", "criterion", "answer",
+            framework=(text, framework), criterion=(text, criterion), answer=(text, answer),
+            evidence=(text, evidence), source=(text, source), expires_at=(utc, expires_at),
+            verdict=(text, verdict),
         )  # fmt: skip
 
     def approve(
         self, approval: str, *, at: datetime, by: str, role: str | None = None
     ) -> tuple[Self, Approved]:
         """Give the approval of a role; it holds until the record leaves its stage."""
-        return self.change(Approved, at, by, role, approval=text(approval, "approval"))
+        return self.change(Approved, at, by, role, "approval", approval=(text, approval))
 
     def withdraw_approval(
         self, approval: str, *, at: datetime, by: str, role: str | None = None
@@ -290,36 +299,44 @@ class Record:
         if given not in self.approvals:
             known = tuple(sorted(self.approvals))
             raise UnknownKeyError(f"approval of {self.subject}", given, known)
-        return self.change(ApprovalWithdrawn, at, by, role, approval=given)
+        return self.change(ApprovalWithdrawn, at, by, role, approval=(text, given))
 
     def delete(
         self, *, at: datetime, by: str, role: str | None = None, why: str | None = None
     ) -> tuple[None, Deleted]:
         """Delete the record; its history keeps it for figures of earlier instants."""
-        reason = optional(text, why, "why")
-        _, event = self.change(Deleted, at, by, role, why=reason)
+        _, event = self.change(Deleted, at, by, role, why=(text, why))
         return None, event
 
 
-def check_id(value: object) -> str:
-    """A record's id.
+def as_is(value: object, _name: str) -> object:
+    """A value that was checked already."""
+    return value
 
-    Raises:
-        WrongTypeError: It is no text, or empty.
-    """
+
+def check_id(value: object, _name: str) -> str:
+    """The id of a record."""
     return text(value, "id")
 
 
-def check_contacts(values: object) -> tuple[str, ...]:
+def _activity(value: object, _name: str) -> str:
+    return text(value, "activity")
+
+
+def _direction(value: object, name: str) -> Direction:
+    return choice(Direction, value, name)
+
+
+def check_contacts(values: object, name: str) -> tuple[str, ...]:
     """The ids of contacts, each once.
 
     Raises:
         InvalidValueError: They are not several ids.
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InvalidValueError("contacts", (f"{brief(values)} is not several ids",))
+        raise InvalidValueError(name, (f"{brief(values)} is not several ids",))
     ids = cast("Iterable[object]", values)
-    return tuple(dict.fromkeys(text(each, "contacts") for each in ids))
+    return tuple(dict.fromkeys(text(each, name) for each in ids))
 
 
 def touch(draft: Any, event: Event) -> None:

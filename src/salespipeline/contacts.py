@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, ClassVar, Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from salespipeline._doors import choice, instance, optional, text
-from salespipeline._record import SHARED, Apply, Record, check_id, touch
+from salespipeline._doors import choice, gathered, instance, text
+from salespipeline._record import SHARED, Apply, Record, as_is, check_id, touch
 from salespipeline.attributes import EMPTY, Attributes
 from salespipeline.events import (
     Created,
@@ -24,7 +24,7 @@ from salespipeline.events import (
 )
 from salespipeline.lifecycle import LIFECYCLE, STANDARD_STATUSES, LifecycleStage, StatusScheme
 from salespipeline.periods import check_date, utc
-from salespipeline.rules import Code, Decision, Denial, DeniedError, Rulebook
+from salespipeline.rules import Code, Decision, Denial, DeniedError, Rulebook, label
 
 
 def _created(draft: Any, event: Created) -> None:
@@ -187,21 +187,20 @@ class Contact(Record):
         Raises:
             DeniedError: The rulebook lets no contact begin there.
         """
-        subject = f"contact {check_id(contact)!r}"
         instance(Rulebook, rulebook, "rulebook")
-        first = None if stage is None else choice(LifecycleStage, stage, "lifecycle stage")
-        if first is not None:
-            _enforce(subject, rulebook.decide(None, first))
-        event = Created(
-            record=check_id(contact), sequence=1, at=utc(at), by=text(by, "by"),
-            role=optional(text, role, "role"), start=choice(Start, start, "start"),
-            lifecycle_stage=first,
-            lead_status=instance(StatusScheme, scheme, "scheme").after(None, first),
-            name=optional(text, name, "name"), email=optional(text, email, "email"),
-            company=optional(text, company, "company"), account=optional(text, account, "account"),
-            owner=optional(text, owner, "owner"), source=optional(text, source, "source"),
-            attributes=Attributes(attributes), ruling=None if first is None else rulebook.ruling,
+        instance(StatusScheme, scheme, "scheme")
+        said = gathered(
+            "contact", "record", "at", "by", "start", "attributes",
+            record=(check_id, contact), at=(utc, at), by=(text, by), role=(text, role),
+            start=(_start, start), lifecycle_stage=(_stage, stage), name=(text, name),
+            email=(text, email), company=(text, company), account=(text, account),
+            owner=(text, owner), source=(text, source), attributes=(_attributes, attributes),
         )  # fmt: skip
+        first: LifecycleStage | None = said["lifecycle_stage"]
+        if first is not None:
+            _enforce(f"contact {said['record']!r}", rulebook.decide(None, first))
+        ruling = None if first is None else rulebook.ruling
+        event = Created(sequence=1, lead_status=scheme.after(None, first), ruling=ruling, **said)
         created = cls.replay((event,))
         return created, event  # type: ignore[return-value] # a creation leaves a snapshot
 
@@ -260,8 +259,9 @@ class Contact(Record):
         _enforce(self.subject, decision)
         after = instance(StatusScheme, scheme, "scheme").after(self.lead_status, decision.target)
         return self.happen(
-            LifecycleStageSet, at, by, role, stage=decision.target,
-            stage_left=self.lifecycle_stage, lead_status=after, ruling=rulebook.ruling,
+            LifecycleStageSet, at, by, role, stage=(as_is, decision.target),
+            stage_left=(as_is, self.lifecycle_stage), lead_status=(as_is, after),
+            ruling=(as_is, rulebook.ruling),
         )  # fmt: skip
 
     def decide_status(
@@ -282,7 +282,8 @@ class Contact(Record):
         source = None if self.lead_status is None else scheme.current(self.lead_status)
         decision = book.decide(source, scheme.current(text(status, "status")))
         inactive = () if self.lifecycle_stage in scheme.active_in else (self._inactive(scheme),)
-        return decision.denied((*inactive, *self.too_early(at)))
+        asked = evolve(decision, command=f"set the lead status {label(decision.target)} of")
+        return asked.denied((*inactive, *self.too_early(at)))
 
     def _inactive(self, scheme: StatusScheme) -> Denial:
         active = tuple(stage for stage in LifecycleStage if stage in scheme.active_in)
@@ -326,9 +327,9 @@ class Contact(Record):
         decision = self.decide_status(status, at=at, scheme=scheme)
         _enforce(self.subject, decision)
         return self.happen(
-            LeadStatusSet, at, by, role, status=decision.target, status_left=self.lead_status,
-            revisit_on=optional(check_date, revisit_on, "revisit_on"),
-            ruling=scheme.rulebook.ruling,
+            LeadStatusSet, at, by, role, status=(as_is, decision.target),
+            status_left=(as_is, self.lead_status), revisit_on=(check_date, revisit_on),
+            ruling=(as_is, scheme.rulebook.ruling),
         )  # fmt: skip
 
     def opt_out(self, *, at: datetime, by: str, role: str | None = None) -> tuple[Self, OptedOut]:
@@ -341,6 +342,18 @@ class Contact(Record):
 
 
 Contact.prepare()
+
+
+def _start(value: object, name: str) -> Start:
+    return choice(Start, value, name)
+
+
+def _stage(value: object, _name: str) -> LifecycleStage:
+    return choice(LifecycleStage, value, "lifecycle stage")
+
+
+def _attributes(value: Any, _name: str) -> Attributes:
+    return Attributes(value)
 
 
 def _enforce(subject: str, decision: Decision[Any]) -> None:

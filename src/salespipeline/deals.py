@@ -7,12 +7,21 @@ nothing. Entering a stage of outcome won or lost is winning or losing the deal.
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from attrs import frozen
 
-from salespipeline._doors import choice, instance, optional, text
-from salespipeline._record import SHARED, Apply, Record, check_contacts, check_id, touch
+from salespipeline._doors import choice, gathered, instance, text
+from salespipeline._record import (
+    SHARED,
+    Apply,
+    Door,
+    Record,
+    as_is,
+    check_contacts,
+    check_id,
+    touch,
+)
 from salespipeline.attributes import EMPTY, Attributes
 from salespipeline.errors import InvalidValueError
 from salespipeline.events import (
@@ -141,6 +150,33 @@ def _sale_type(value: object, name: str) -> SaleType:
 
 def _term(value: object, name: str) -> Term:
     return instance(Term, value, name)
+
+
+def _start(value: object, name: str) -> Start:
+    return choice(Start, value, name)
+
+
+def _category(value: object, name: str) -> ForecastCategory:
+    return choice(ForecastCategory, value, name)
+
+
+def _on(value: object, _name: str) -> date:
+    return check_date(value, "on")
+
+
+def _probability(value: object, _name: str) -> Decimal:
+    return check_probability(value)
+
+
+def _basis(value: object, name: str) -> ProbabilityBasis:
+    basis = choice(ProbabilityBasis, value, name)
+    if basis is ProbabilityBasis.STAGE:
+        raise InvalidValueError(name, ("a pipeline states the probability of its stages",))
+    return basis
+
+
+def _attributes(value: Any, _name: str) -> Attributes:
+    return Attributes(value)
 
 
 def _amount(value: object, name: str) -> Money:
@@ -294,22 +330,20 @@ class Deal(Record):
             DeniedError: The pipeline's rulebook lets no deal begin there.
         """
         book = instance(Pipeline, pipeline, "pipeline").rulebook
-        key = pipeline.current(text(stage, "stage") if stage is not None else pipeline.keys[0])
-        decision = book.decide(None, key)
-        if not decision:
-            raise DeniedError(f"deal {check_id(deal)!r}", decision)
-        event = Opened(
-            record=check_id(deal), sequence=1, at=utc(at), by=text(by, "by"),
-            role=optional(text, role, "role"), start=choice(Start, start, "start"),
-            pipeline=pipeline.key, stage=key, outcome=pipeline.outcome(key),
-            title=optional(text, title, "title"), amount=optional(_amount, amount, "amount"),
-            account=optional(text, account, "account"), contacts=check_contacts(contacts),
-            owner=optional(text, owner, "owner"), source=optional(text, source, "source"),
-            sale_type=optional(_sale_type, sale_type, "sale_type"),
-            expected_close=optional(check_date, expected_close, "expected_close"),
-            term=optional(_term, term, "term"), renews=optional(text, renews, "renews"),
-            attributes=Attributes(attributes), ruling=book.ruling,
+        said = gathered(
+            "deal", "record", "at", "by", "start", "stage", "contacts", "attributes",
+            record=(check_id, deal), at=(utc, at), by=(text, by), role=(text, role),
+            stage=(text, pipeline.keys[0] if stage is None else stage), start=(_start, start),
+            title=(text, title), amount=(_amount, amount), account=(text, account),
+            contacts=(check_contacts, contacts), owner=(text, owner), source=(text, source),
+            sale_type=(_sale_type, sale_type), expected_close=(check_date, expected_close),
+            term=(_term, term), renews=(text, renews), attributes=(_attributes, attributes),
         )  # fmt: skip
+        said["stage"] = key = pipeline.current(said["stage"])
+        if not (decision := book.decide(None, key)):
+            raise DeniedError(f"deal {said['record']!r}", decision)
+        said |= {"pipeline": pipeline.key, "outcome": pipeline.outcome(key), "ruling": book.ruling}
+        event = Opened(sequence=1, **said)
         opened = cls.replay((event,))
         return opened, event  # type: ignore[return-value] # an opening leaves a snapshot
 
@@ -367,24 +401,29 @@ class Deal(Record):
         if not decision:
             raise DeniedError(self.subject, decision)
         kind = self._kind_of_move(pipeline.outcome(decision.target))
-        closing: dict[str, object] = {
-            "reason": optional(text, reason, "reason"),
-            "amount": optional(_amount, amount, "amount"),
-        }
+        closing: dict[str, Door] = {"reason": (text, reason), "amount": (_amount, amount)}
         if kind is Moved or kind is Reopened:
-            given = [
-                f"{name} given, and the move closes nothing"
-                for name, fact in closing.items()
-                if fact is not None
-            ]
+            given = [name for name, (_, fact) in closing.items() if fact is not None]
             if given:
-                raise InvalidValueError("move", tuple(given))
+                faults = (f"{name} given, and the move closes nothing" for name in given)
+                raise InvalidValueError("move", tuple(faults))
             closing = {}
         return self.happen(
-            kind, at, by, role, pipeline=pipeline.key, stage=decision.target,
-            pipeline_left=self.pipeline, stage_left=self.stage,
-            ruling=pipeline.rulebook.ruling, **closing,
+            kind, at, by, role, pipeline=(as_is, pipeline.key), stage=(as_is, decision.target),
+            pipeline_left=(as_is, self.pipeline), stage_left=(as_is, self.stage),
+            ruling=(as_is, pipeline.rulebook.ruling), **closing,
         )  # fmt: skip
+
+    def _closing_stage(self, pipeline: Pipeline, stage: str | None, outcome: Outcome) -> str:
+        """The stage given, which must be of an outcome; else the deal's own, or the first of it."""
+        instance(Pipeline, pipeline, "pipeline")
+        if stage is None:
+            there = self.outcome is outcome and self.pipeline == pipeline.key
+            return self.stage if there else pipeline.closing(outcome)
+        if pipeline.outcome(stage) is not outcome:
+            fault = f"{stage!r} of pipeline {pipeline.key!r} is not of outcome {outcome.value!r}"
+            raise InvalidValueError("stage", (fault,))
+        return stage
 
     def _kind_of_move(self, outcome: Outcome) -> type[Moved | Won | Lost | Reopened]:
         if outcome is self.outcome:
@@ -401,8 +440,8 @@ class Deal(Record):
         stage: str | None = None,
         reason: str | None = None,
         amount: Money | None = None,
-    ) -> tuple[Self, Moved | Won | Lost | Reopened]:
-        """Go to a won stage: the pipeline's first, if none is given.
+    ) -> tuple[Self, Moved | Won]:
+        """Go to a won stage: the pipeline's first, if none is given and the deal is not won yet.
 
         Args:
             at: When.
@@ -417,10 +456,11 @@ class Deal(Record):
             DeniedError: The rulebook does not allow it.
             InvalidValueError: The stage given is not of outcome won.
         """
-        key = _closing_stage(pipeline, stage, Outcome.WON)
-        return self.move(
+        key = self._closing_stage(pipeline, stage, Outcome.WON)
+        after, event = self.move(
             key, at=at, by=by, pipeline=pipeline, role=role, reason=reason, amount=amount
         )
+        return after, cast("Moved | Won", event)
 
     def lose(
         self,
@@ -432,8 +472,8 @@ class Deal(Record):
         stage: str | None = None,
         reason: str | None = None,
         amount: Money | None = None,
-    ) -> tuple[Self, Moved | Won | Lost | Reopened]:
-        """Go to a lost stage: the pipeline's first, if none is given.
+    ) -> tuple[Self, Moved | Lost]:
+        """Go to a lost stage: the pipeline's first, if none is given and the deal is not lost yet.
 
         Args:
             at: When.
@@ -448,10 +488,11 @@ class Deal(Record):
             DeniedError: The rulebook does not allow it.
             InvalidValueError: The stage given is not of outcome lost.
         """
-        key = _closing_stage(pipeline, stage, Outcome.LOST)
-        return self.move(
+        key = self._closing_stage(pipeline, stage, Outcome.LOST)
+        after, event = self.move(
             key, at=at, by=by, pipeline=pipeline, role=role, reason=reason, amount=amount
         )
+        return after, cast("Moved | Lost", event)
 
     def reopen(
         self,
@@ -461,7 +502,7 @@ class Deal(Record):
         pipeline: Pipeline,
         role: str | None = None,
         stage: str | None = None,
-    ) -> tuple[Self, Moved | Won | Lost | Reopened]:
+    ) -> tuple[Self, Reopened]:
         """Go back to an open stage: if none is given the one it was closed from, else the first.
 
         Raises:
@@ -469,20 +510,14 @@ class Deal(Record):
             InvalidValueError: The stage given is not open.
         """
         back = self._open_again(instance(Pipeline, pipeline, "pipeline"))
-        key = _closing_stage(pipeline, back if stage is None else stage, Outcome.OPEN)
+        key = self._closing_stage(pipeline, back if stage is None else stage, Outcome.OPEN)
         if self.outcome is Outcome.OPEN:
-            message = "it is not closed"
-            denial = Denial(
-                Code.NOT_CLOSED,
-                self.kind,
-                "outcome",
-                self.outcome,
-                (Outcome.WON, Outcome.LOST),
-                message,
-            )
+            wanted, why = (Outcome.WON, Outcome.LOST), "it is not closed"
+            denial = Denial(Code.NOT_CLOSED, self.kind, "outcome", self.outcome, wanted, why)
             decision = self.decide(key, pipeline=pipeline, at=at).denied((denial,))
             raise DeniedError(self.subject, decision)
-        return self.move(key, at=at, by=by, pipeline=pipeline, role=role)
+        after, event = self.move(key, at=at, by=by, pipeline=pipeline, role=role)
+        return after, cast("Reopened", event)
 
     def _open_again(self, pipeline: Pipeline) -> str:
         """The open stage that the deal was closed from, or the pipeline's first."""
@@ -501,10 +536,8 @@ class Deal(Record):
         reason: str | None = None,
     ) -> tuple[Self, AmountChanged]:
         """Give the deal another amount, or none."""
-        return self.change(
-            AmountChanged, at, by, role,
-            amount=optional(_amount, amount, "amount"), reason=optional(text, reason, "reason"),
-        )  # fmt: skip
+        doors: dict[str, Door] = {"amount": (_amount, amount), "reason": (text, reason)}
+        return self.change(AmountChanged, at, by, role, **doors)
 
     def concede(
         self,
@@ -516,15 +549,14 @@ class Deal(Record):
         value: Money | None = None,
     ) -> tuple[Self, ConcessionMade]:
         """Note something given up to the buyer, and what it is worth if that is known."""
-        worth = optional(_amount, value, "value")
-        return self.change(ConcessionMade, at, by, role, what=text(what, "what"), value=worth)
+        doors: dict[str, Door] = {"what": (text, what), "value": (_amount, value)}
+        return self.change(ConcessionMade, at, by, role, "what", **doors)
 
     def expect_close(
         self, on: date | None, *, at: datetime, by: str, role: str | None = None
     ) -> tuple[Self, CloseDateChanged]:
         """Expect the deal to close on another date, or on none."""
-        day = optional(check_date, on, "on")
-        return self.change(CloseDateChanged, at, by, role, expected_close=day)
+        return self.change(CloseDateChanged, at, by, role, expected_close=(_on, on))
 
     def set_probability(
         self,
@@ -548,11 +580,11 @@ class Deal(Record):
             InvalidValueError: The probability lies outside 0 to 1, or the basis is the stage, whose
                 probability its pipeline states.
         """
-        given = choice(ProbabilityBasis, basis, "basis")
-        if given is ProbabilityBasis.STAGE:
-            raise InvalidValueError("basis", ("a pipeline states the probability of its stages",))
-        number = None if probability is None else check_probability(probability)
-        return self.change(ProbabilitySet, at, by, role, probability=number, basis=given)
+        doors: dict[str, Door] = {
+            "probability": (_probability, probability),
+            "basis": (_basis, basis),
+        }
+        return self.change(ProbabilitySet, at, by, role, "basis", **doors)
 
     def set_forecast_category(
         self,
@@ -563,30 +595,19 @@ class Deal(Record):
         role: str | None = None,
     ) -> tuple[Self, ForecastCategorySet]:
         """Give the deal a forecast category by hand, or take it back."""
-        given = None if category is None else choice(ForecastCategory, category, "category")
-        return self.change(ForecastCategorySet, at, by, role, category=given)
+        return self.change(ForecastCategorySet, at, by, role, category=(_category, category))
 
     def link_contact(
         self, contact: str, *, at: datetime, by: str, role: str | None = None
     ) -> tuple[Self, ContactLinked]:
         """Note that a contact takes part in the deal."""
-        return self.change(ContactLinked, at, by, role, contact=text(contact, "contact"))
+        return self.change(ContactLinked, at, by, role, "contact", contact=(text, contact))
 
     def unlink_contact(
         self, contact: str, *, at: datetime, by: str, role: str | None = None
     ) -> tuple[Self, ContactUnlinked]:
         """Note that a contact takes part in the deal no longer."""
-        return self.change(ContactUnlinked, at, by, role, contact=text(contact, "contact"))
+        return self.change(ContactUnlinked, at, by, role, "contact", contact=(text, contact))
 
 
 Deal.prepare()
-
-
-def _closing_stage(pipeline: Pipeline, stage: str | None, outcome: Outcome) -> str:
-    """The stage given, which must be of an outcome, or the pipeline's first of it."""
-    if stage is None:
-        return instance(Pipeline, pipeline, "pipeline").closing(outcome)
-    if instance(Pipeline, pipeline, "pipeline").outcome(stage) is not outcome:
-        fault = f"{stage!r} of pipeline {pipeline.key!r} is not of outcome {outcome.value!r}"
-        raise InvalidValueError("stage", (fault,))
-    return stage

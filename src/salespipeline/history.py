@@ -364,9 +364,10 @@ class Course(NamedTuple):
 
 def entries_known_from(first: Created | Opened) -> datetime | None:
     """The instant up to which visits may have begun earlier than their events say, or None."""
-    if first.observed_from is not None:
-        return first.observed_from
-    return first.at if first.start is Start.BY_THEN else None
+    begun = first.at if first.start is Start.BY_THEN else None
+    if begun is None or first.observed_from is None:
+        return first.observed_from or begun
+    return max(begun, first.observed_from)
 
 
 @lru_cache(maxsize=4096)

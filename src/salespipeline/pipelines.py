@@ -15,7 +15,7 @@ from salespipeline._doors import choice, instance, instances, repeated, text
 from salespipeline.attributes import Attributes
 from salespipeline.errors import InvalidValueError, UnknownKeyError, brief
 from salespipeline.money import exact
-from salespipeline.rules import Rulebook
+from salespipeline.rules import Rulebook, label
 
 
 class Outcome(StrEnum):
@@ -142,7 +142,7 @@ class Pipeline:
     Raises:
         InvalidValueError: A key occurs twice, no stage is open, the key of an implicit closing
             stage is that of another stage, a former key is still in use or leads nowhere, or the
-            rulebook lacks a stage. All are named.
+            rulebook lacks a stage or has others. All are named.
 
     >>> SIX_STAGES.outcome("closing").value, SIX_STAGES.closing(Outcome.LOST)
     ('won', 'lost')
@@ -181,6 +181,8 @@ class Pipeline:
                 yield f"the former key {key!r} leads to the unknown {brief(successor)}"
         if lacking := [key for key in known if key not in self.rulebook.states]:
             yield f"the rulebook {self.rulebook.name!r} lacks {', '.join(map(repr, lacking))}"
+        if strange := [label(state) for state in self.rulebook.states if state not in known]:
+            yield f"the rulebook {self.rulebook.name!r} has other stages: {', '.join(strange)}"
 
     @property
     def keys(self) -> tuple[str, ...]:

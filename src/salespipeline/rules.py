@@ -107,7 +107,7 @@ class Decision(Generic[S_co]):
         result: Allowed, denied, no such move, or failed.
         denials: Every reason against it; empty where it is allowed.
         alternatives: The states that may be entered instead, in the rulebook's order.
-        command: What was asked where it is no move, such as ``record OwnerChanged on``.
+        command: What was asked in words where it is no move, such as ``record OwnerChanged on``.
     """
 
     source: S_co | None
@@ -139,7 +139,7 @@ class Decision(Generic[S_co]):
         if self:
             return asked
         why = ", and ".join(denial.message for denial in self.denials)
-        if self.command:
+        if self.command and not self.alternatives:
             return f"{asked}: {why}"
         instead = ", ".join(label(state) for state in self.alternatives)
         return f"{asked}: {why}; allowed: {instead or 'nothing'}"

@@ -137,15 +137,12 @@ class Cells:
 
 
 def parse(text: str, date_format: str | None) -> date:
-    """A date, or a date and time where the format, ISO 8601 if not given, has one."""
+    """A date and time by a format; by ISO 8601, if none is given, a date where it has no time."""
     if date_format is None:
         if len(text) > 10 and text.isdigit():
             raise ValueError(text)  # a count of milliseconds, not a year, month and day
         return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
-    read = datetime.strptime(text, date_format)  # noqa: DTZ007 - the table's zone is set later
-    codes = date_format.replace("%%", "")
-    timed = any(code in codes for code in ("%H", "%I", "%X", "%c"))
-    return read if timed else read.date()
+    return datetime.strptime(text, date_format)  # noqa: DTZ007 - the table's zone is set later
 
 
 def _date_of(value: date) -> date:
@@ -174,8 +171,8 @@ def _whole(value: object) -> int | None:
             raise InvalidValueError("number", (fault,))
         return int(value)
     if isinstance(value, Decimal):
-        whole, rest = divmod(exact(value, "number"), 1)
-        return None if rest else int(whole)
+        numerator, denominator = exact(value, "number").as_integer_ratio()
+        return numerator if denominator == 1 else None
     return None
 
 

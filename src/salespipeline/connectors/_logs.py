@@ -1,10 +1,13 @@
 """Events written down for one record, in order, from what the rows of a table say of it."""
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from salespipeline.attributes import EMPTY
 from salespipeline.connectors._mapping import TableMapping
+from salespipeline.connectors._rows import Facts
 from salespipeline.events import (
     ActivityRecorded,
     AmountChanged,
@@ -22,82 +25,117 @@ from salespipeline.events import (
     Start,
     Won,
 )
+from salespipeline.lifecycle import LifecycleStage
+from salespipeline.money import Money
 from salespipeline.pipelines import Outcome
 
-Facts = Mapping[str, Any]
-"""What a row says, by field; absent fields are not in it."""
-
-_MOVES = {Outcome.OPEN: Reopened, Outcome.WON: Won, Outcome.LOST: Lost}
-_CONTACT_FIELDS = ("name", "email", "company", "account", "source")
-_DEAL_FIELDS = ("title", "account", "source", "sale_type")
+_TURNS = {Outcome.OPEN: Reopened, Outcome.WON: Won, Outcome.LOST: Lost}
 
 
-class Log:
+class Log(ABC):
     """The events of one record so far."""
+
+    names: tuple[str, ...]
 
     def __init__(self, record: str, mapping: TableMapping) -> None:
         self.events: list[Any] = []
-        self.mapping = mapping
         self._record = record
-        self._said: dict[str, Any] = {}
-        self._stamp: dict[str, Any] = {}
+        self._mapping = mapping
+        self._said: dict[str, object] = {}
+        self._stamp: dict[str, object] = {}
 
-    def add(self, event_type: Callable[..., Event], at: datetime, /, **facts: object) -> None:
-        """Write one more event; what the row says of who and when recorded goes with it."""
-        number = len(self.events) + 1
-        stamp = self._stamp | {"system": self.mapping.system}
-        self.events.append(
-            event_type(record=self._record, sequence=number, at=at, **stamp, **facts)
-        )
-        self._stamp.pop("original_id", None)
+    def lacks(self, row: Facts) -> tuple[str, str] | None:
+        """The field that the record cannot begin without and the row has not, with the reason."""
+        needed = {} if self.events else self._needs()
+        return next((each for each in needed.items() if each[0] not in row), None)
 
-    def begins_with(self, row: Facts) -> bool:
-        """Whether a row can be written: a deal needs a stage to begin in, a contact none."""
-        return bool(self.events) or "stage" in row or self.mapping.record == "contact"
-
-    def stamp(self, at: datetime, row: Facts) -> None:
-        """Take over who did it, as what, when it was recorded and its id, for events to come."""
+    def happen(self, row: Facts) -> None:
+        """Write all that a row of events says."""
+        at: datetime = row["at"]
         self._stamp = {name: row[name] for name in ("by", "role") if name in row}
         if row.get("recorded_at", at) > at:
             self._stamp["recorded_at"] = row["recorded_at"]
-        if "event_id" in row and self.mapping.system is not None:
+        if "event_id" in row:
             self._stamp["original_id"] = row["event_id"]
-
-    def say(self, row: Facts, names: tuple[str, ...]) -> dict[str, Any]:
-        """The fields of a row that its record begins with."""
-        self._said |= {name: row[name] for name in (*names, "owner") if name in row}
-        self._said |= {f"attributes.{name}": row["attributes"][name] for name in row["attributes"]}
-        return {name: row[name] for name in (*names, "owner", "attributes") if name in row}
-
-    def changes(self, at: datetime, row: Facts, names: tuple[str, ...]) -> None:
-        """Write what differs from what was said of the record before."""
-        if "owner" in row and self._differs("owner", row["owner"]):
-            self.add(OwnerChanged, at, owner=row["owner"])
-        values = {name: row[name] for name in names if name in row}
-        values |= {f"attributes.{name}": row["attributes"][name] for name in row["attributes"]}
-        for field, value in values.items():
-            if self._differs(field, value):
-                self.add(FieldSet, at, field=field, value=value)
+        if self.events:
+            self._change(at, row)
+            self._change_fields(at, row)
+        else:
+            self.begin(at, row)
         if "activity" in row:
-            self.add(ActivityRecorded, at, kind=row["activity"])
+            self._add(ActivityRecorded, at, kind=row["activity"])
 
-    def _differs(self, field: str, value: object) -> bool:
-        differs = self._said.get(field) != value
-        self._said[field] = value
-        return differs
+    @abstractmethod
+    def begin(
+        self,
+        at: datetime,
+        row: Facts,
+        *,
+        start: Start = Start.EXACT,
+        observed_from: datetime | None = None,
+    ) -> None:
+        """Write the first event, with all that a row says of the record."""
+
+    @abstractmethod
+    def _needs(self) -> dict[str, str]:
+        """The fields that the record cannot begin without, each with why it is refused."""
+
+    @abstractmethod
+    def _change(self, at: datetime, row: Facts) -> None:
+        """Write what a row says of the record's state."""
+
+    def _add(self, event_type: Callable[..., Event], at: datetime, /, **facts: object) -> None:
+        """Write one more event; the row's id goes with its first."""
+        self.events.append(
+            event_type(
+                record=self._record, sequence=len(self.events) + 1, at=at,
+                system=self._mapping.system, **self._stamp, **facts,
+            )
+        )  # fmt: skip
+        self._stamp.pop("original_id", None)
+
+    def _fields(self, row: Facts) -> dict[str, object]:
+        """The fields of a row that its record begins with."""
+        self._said = _values(row, (*self.names, "owner"))
+        return {name: row[name] for name in (*self.names, "owner", "attributes") if name in row}
+
+    def _change_fields(self, at: datetime, row: Facts) -> None:
+        """Write what differs from what was said of the record before."""
+        for field, value in _values(row, ("owner", *self.names)).items():
+            if self._said.get(field) == value:
+                continue
+            self._said[field] = value
+            if field == "owner":
+                self._add(OwnerChanged, at, owner=value)
+            else:
+                self._add(FieldSet, at, field=field, value=value)
+
+
+def _values(row: Facts, names: tuple[str, ...]) -> dict[str, object]:
+    values = {name: row[name] for name in names if name in row}
+    attributes = row.get("attributes", EMPTY).items()
+    return values | {f"attributes.{name}": value for name, value in attributes}
 
 
 class DealLog(Log):
     """The events of one deal so far."""
 
-    def outcome(self, pipeline: str, stage: str) -> Outcome:
-        """What a stage means; one of no pipeline known is taken for open."""
-        known = self.mapping.pipelines.get(pipeline)
-        return known.outcome(stage) if known is not None and stage in known else Outcome.OPEN
+    names = ("title", "account", "source", "sale_type")
 
-    def open(
+    _pipeline: str
+    _stage: str
+    _outcome: Outcome
+    _amount: Money | None
+    _expected_close: object
+
+    def _needs(self) -> dict[str, str]:
+        needed = {"stage": "it has no stage for its deal to begin in"}
+        if self._mapping.pipeline is None:
+            needed["pipeline"] = "it has no pipeline, and the mapping names none"
+        return needed
+
+    def begin(
         self,
-        stage: str,
         at: datetime,
         row: Facts,
         *,
@@ -105,79 +143,76 @@ class DealLog(Log):
         observed_from: datetime | None = None,
     ) -> None:
         """Write the opening."""
-        self._where = (row.get("pipeline", self.mapping.pipeline), stage)
-        self._how = self.outcome(*self._where)
-        self._worth, self._expected = row.get("amount"), row.get("expected_close")
-        pipeline, stage = self._where
-        self.add(
-            Opened, at, pipeline=pipeline, stage=stage, outcome=self._how, start=start,
-            observed_from=observed_from, amount=self._worth, expected_close=self._expected,
-            **self.say(row, _DEAL_FIELDS),
+        self._pipeline, self._stage = row.get("pipeline", self._mapping.pipeline), row["stage"]
+        self._outcome = self._mapping.outcome(self._pipeline, self._stage)
+        self._amount, self._expected_close = row.get("amount"), row.get("expected_close")
+        self._add(
+            Opened, at, pipeline=self._pipeline, stage=self._stage, outcome=self._outcome,
+            start=start, observed_from=observed_from, amount=self._amount,
+            expected_close=self._expected_close, **self._fields(row),
         )  # fmt: skip
 
-    def enter(self, stage: str, at: datetime, row: Facts) -> None:
+    def enter(self, at: datetime, row: Facts) -> None:
         """Write a move to a stage, as what it means: a move, a win, a loss or a reopening."""
-        left_pipeline, left = self._where
-        self._where = (row.get("pipeline", left_pipeline), stage)
-        before, self._how = self._how, self.outcome(*self._where)
-        kind: type[Any] = Moved if self._how is before else _MOVES[self._how]
-        closing: dict[str, Any] = {}
+        left: dict[str, object] = {"pipeline_left": self._pipeline, "stage_left": self._stage}
+        before = self._outcome
+        self._pipeline, self._stage = row.get("pipeline", self._pipeline), row["stage"]
+        self._outcome = self._mapping.outcome(self._pipeline, self._stage)
+        kind: type[Event] = Moved if self._outcome is before else _TURNS[self._outcome]
         if kind is Won or kind is Lost:
-            closing = {"reason": row.get("reason"), "amount": row.get("amount")}
-            self._worth = row.get("amount", self._worth)
-        self.add(
-            kind, at, pipeline=self._where[0], stage=stage, pipeline_left=left_pipeline,
-            stage_left=left, **closing,
-        )  # fmt: skip
+            left |= {"reason": row.get("reason"), "amount": row.get("amount")}
+            self._amount = row.get("amount", self._amount)
+        self._add(kind, at, pipeline=self._pipeline, stage=self._stage, **left)
 
-    def happen(self, at: datetime, row: Facts) -> None:
-        """Write all that a row of events says."""
-        if not self.events:
-            self.open(row["stage"], at, row)
-            if "activity" in row:
-                self.add(ActivityRecorded, at, kind=row["activity"])
-            return
+    def _change(self, at: datetime, row: Facts) -> None:
         if "stage" in row:
-            self.enter(row["stage"], at, row)
-        if "amount" in row and row["amount"] != self._worth:
-            self._worth = row["amount"]
-            self.add(AmountChanged, at, amount=self._worth)
-        if "expected_close" in row and row["expected_close"] != self._expected:
-            self._expected = row["expected_close"]
-            self.add(CloseDateChanged, at, expected_close=self._expected)
-        self.changes(at, row, _DEAL_FIELDS)
+            self.enter(at, row)
+        if row.get("amount", self._amount) != self._amount:
+            self._amount = row["amount"]
+            self._add(AmountChanged, at, amount=self._amount)
+        if row.get("expected_close", self._expected_close) != self._expected_close:
+            self._expected_close = row["expected_close"]
+            self._add(CloseDateChanged, at, expected_close=self._expected_close)
 
 
 class ContactLog(Log):
     """The events of one contact so far."""
 
-    def create(self, at: datetime, row: Facts, **facts: object) -> None:
+    names = ("name", "email", "company", "account", "source")
+
+    _stage: LifecycleStage | None
+    _status: str | None
+
+    def _needs(self) -> dict[str, str]:
+        return {}
+
+    def begin(
+        self,
+        at: datetime,
+        row: Facts,
+        *,
+        start: Start = Start.EXACT,
+        observed_from: datetime | None = None,
+    ) -> None:
         """Write the creation."""
         self._stage, self._status = row.get("stage"), row.get("lead_status")
-        self.add(
-            Created, at, lifecycle_stage=self._stage, lead_status=self._status, **facts,
-            **self.say(row, _CONTACT_FIELDS),
+        self._add(
+            Created, at, lifecycle_stage=self._stage, lead_status=self._status, start=start,
+            observed_from=observed_from, **self._fields(row),
         )  # fmt: skip
 
     def reach(self, at: datetime, row: Facts) -> None:
         """Write a lifecycle stage, forward or not; the status stays unless the row says it."""
         before, self._stage = self._stage, row["stage"]
         self._status = row.get("lead_status", self._status)
-        self.add(
+        self._add(
             LifecycleStageSet, at, stage=self._stage, stage_left=before, lead_status=self._status
         )
 
-    def happen(self, at: datetime, row: Facts) -> None:
-        """Write all that a row of events says."""
-        if not self.events:
-            self.create(at, row)
-            if "activity" in row:
-                self.add(ActivityRecorded, at, kind=row["activity"])
-            return
+    def _change(self, at: datetime, row: Facts) -> None:
         status = row.get("lead_status", self._status)
         if "stage" in row and (row["stage"] != self._stage or status == self._status):
             self.reach(at, row)
         elif "lead_status" in row:
             before, self._status = self._status, status
-            self.add(LeadStatusSet, at, status=status, status_left=before)
-        self.changes(at, row, _CONTACT_FIELDS)
+            self._add(LeadStatusSet, at, status=status, status_left=before)

@@ -101,8 +101,7 @@ class Row:
         self._report(name, reason, refused=False)
 
     def _report(self, name: str | None, reason: str, *, refused: bool) -> None:
-        named = self._mapping
-        column = None if name is None else named.columns.get(name) or named.entered.get(name)
+        column = None if name is None else self._mapping.column(name)
         value = None if column is None else self._given.get(column)
         self._problems.append(Problem(self.number, column, value, reason, refused))
 

@@ -13,22 +13,18 @@ both are reported as problems. Rows used and rows refused add up to the rows.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from csv import Error as CsvError
-from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from attrs import frozen
 
-from salespipeline._doors import choice
-from salespipeline.attributes import EMPTY, Attributes, plain
-from salespipeline.connectors._cells import Cells, Problem, Row, RowRefusedError
-from salespipeline.connectors._logs import ContactLog, DealLog, Facts, Log
+from salespipeline.connectors._logs import ContactLog, DealLog, Log
 from salespipeline.connectors._mapping import TableMapping, checked
+from salespipeline.connectors._records import write_contact, write_deal
+from salespipeline.connectors._rows import Facts, Problem, Row, RowRefusedError
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
-from salespipeline.events import SaleType, Start
 from salespipeline.history import ContactHistory, DealHistory, History
-from salespipeline.lifecycle import LifecycleStage
-from salespipeline.money import Money
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Pipeline
 
 H = TypeVar("H", bound=History[Any, Any])
 L = TypeVar("L", bound=Log)
@@ -43,7 +39,7 @@ class Read(Generic[H]):
     Attributes:
         histories: One history per record, in the order in which records were met.
         problems: Every cell or row that could not be read, in the order of rows.
-        incomplete: The ids of records that lost a row, in the order met.
+        incomplete: The ids of records that lost a row, in the order of those rows.
         used: How many rows were used.
         refused: How many were refused.
         pipelines: The pipelines that the mapping declares or the caller gave.
@@ -74,6 +70,7 @@ def read_deals(
     Raises:
         InvalidValueError: The mapping is at fault or names columns that the table lacks, or the
             rows stop being readable. Every fault is named.
+        WrongTypeError: The rows or the mapping are none.
 
     >>> mapping = {
     ...     "record": "deal", "zone": "UTC", "currency": "EUR", "opening_stage": "meeting",
@@ -85,7 +82,7 @@ def read_deals(
     Money('12.50', 'EUR')
     """
     table = _checked(mapping, "deal", pipelines)
-    return _read(rows, table, DealLog, _deal_record, DealHistory)
+    return _read(rows, _Reading(table, DealLog, write_deal), DealHistory)
 
 
 def read_contacts(
@@ -101,9 +98,19 @@ def read_contacts(
     Raises:
         InvalidValueError: The mapping is at fault or names columns that the table lacks, or the
             rows stop being readable. Every fault is named.
+        WrongTypeError: The rows or the mapping are none.
+
+    >>> mapping = {
+    ...     "record": "contact", "zone": "UTC", "values": {"stage": {"Sales lead": "lead"}},
+    ...     "columns": {"id": "ID", "created": "Since", "stage": "Stage"},
+    ... }
+    >>> rows = [{"ID": "7", "Since": "2026-03-01", "Stage": "Sales lead"}]
+    >>> [history] = read_contacts(rows, mapping).histories
+    >>> print(history.latest.lifecycle_stage)
+    lead
     """
     table = _checked(mapping, "contact", ())
-    return _read(rows, table, ContactLog, _contact_record, ContactHistory)
+    return _read(rows, _Reading(table, ContactLog, write_contact), ContactHistory)
 
 
 def _checked(mapping: object, record: str, pipelines: Iterable[Pipeline]) -> TableMapping:
@@ -114,34 +121,28 @@ def _checked(mapping: object, record: str, pipelines: Iterable[Pipeline]) -> Tab
     return table
 
 
-def _read(
-    rows: Iterable[Mapping[str, object]],
-    table: TableMapping,
-    log: Callable[[str, TableMapping], L],
-    record: Callable[[L, Row, Facts], None],
-    history: Callable[[Iterable[Any]], H],
-) -> Read[H]:
-    reading = _Reading(table, log)
-    for number, row in _numbered(rows, table):
-        reading.take(number, row, record)
-    written = reading.finish()
+def _read(rows: object, reading: "_Reading[Any]", history: Callable[[Iterable[Any]], H]) -> Read[H]:
+    for number, row in enumerate(_walked(rows), 1):
+        reading.take(number, row)
+    logs = reading.finish()
     return Read(
-        tuple(history(each.events) for each in written),
+        tuple(history(log.events) for log in logs),
         tuple(sorted(reading.problems, key=lambda problem: problem.row)),
-        tuple(dict.fromkeys(reading.incomplete)),
-        reading.used,
-        reading.refused,
-        tuple(table.pipelines.values()),
+        tuple(dict.fromkeys(each for _, each in sorted(reading.refused.items()) if each)),
+        reading.rows - len(reading.refused),
+        len(reading.refused),
+        tuple(reading.mapping.pipelines.values()),
     )
 
 
-def _numbered(
-    rows: Iterable[Mapping[str, object]], table: TableMapping
-) -> Iterator[tuple[int, object]]:
-    """Each row with its number; the first shows whether the table has the mapping's columns."""
-    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
-        given: object = rows
-        raise WrongTypeError("rows", "several mappings of column names to cells", given)
+_ROWS = "several mappings of columns to cells, as csv.DictReader or to_dict('records') give them"
+
+
+def _walked(rows: object) -> Iterator[object]:
+    """The rows one by one; where they stop being readable, an error that says where."""
+    is_frame = all(hasattr(type(rows), name) for name in ("columns", "to_dict"))
+    if is_frame or isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+        raise WrongTypeError("rows", _ROWS, cast("object", rows))
     number, walk = 0, iter(cast("Iterable[object]", rows))
     while True:
         try:
@@ -149,258 +150,124 @@ def _numbered(
         except StopIteration:
             return
         except (UnicodeError, CsvError) as fault:
-            reason = f"they cannot be read after row {number}: {fault}"
+            reason = f"what follows row {number} cannot be read: {fault}"
             raise InvalidValueError("rows", (reason,)) from fault
         number += 1
-        if number == 1 and isinstance(row, Mapping):
-            missing = table.missing_from(cast("Mapping[Any, Any]", row))
-            if missing:
-                raise InvalidValueError("mapping", missing)
-        yield number, row
+        yield row
 
 
 class _Reading(Generic[L]):
-    """A table being read: what was used, what was refused, and what was met on the way."""
+    """A table being read: what is known of its records, and what was met on the way.
 
-    def __init__(self, table: TableMapping, log: Callable[[str, TableMapping], L]) -> None:
+    Attributes:
+        mapping: How it is read.
+        rows: How many rows were taken.
+        problems: What could not be read, in the order met.
+        refused: The numbers of refused rows, each with the id of its record, where that is known.
+    """
+
+    def __init__(
+        self,
+        mapping: TableMapping,
+        log: Callable[[str, TableMapping], L],
+        write: Callable[[L, Row, Facts, TableMapping], None],
+    ) -> None:
+        self.mapping = mapping
+        self.rows = 0
         self.problems: list[Problem] = []
-        self.incomplete: list[str] = []
-        self.used = 0
-        self.refused = 0
-        self._table = table
+        self.refused: dict[int, str | None] = {}
         self._log = log
+        self._write = write
         self._logs: dict[str, L] = {}
         self._events: dict[str, list[tuple[Row, Facts]]] = {}
+        self._event_ids: set[tuple[str, str]] = set()
+        self._unseen = dict(mapping.places)
+        self._columns: list[object] | None = None
 
-    def take(self, number: int, cells: object, record: Callable[[L, Row, Facts], None]) -> None:
+    def take(self, number: int, given: object) -> None:
         """Use a row, or refuse it and say why."""
-        given = cast("Mapping[Any, Any]", cells if isinstance(cells, Mapping) else {})
-        row = Row(number, self._table.cells, self._table.columns, given)
-        identity = None
-        try:
-            if not isinstance(cells, Mapping):
-                row.refuse(None, cells, f"a row must be a mapping (got {brief(cells)})")
-            if None in given:
-                row.refuse(None, given[None], "it has more cells than the table has columns")
-            identity = row.need("id", self._table.cells.text)
-            facts = _facts(row, self._table, given)
-            self._place(identity, row, facts, record)
-        except RowRefusedError:
-            self.refused += 1
-            if identity is not None:
-                self.incomplete.append(identity)
-        else:
-            self.used += 1
-        self.problems += row.problems
-
-    def _place(
-        self, identity: str | None, row: Row, facts: Facts, record: Callable[[L, Row, Facts], None]
-    ) -> None:
-        if identity is None:
-            row.refuse(row.column("id"), None, "it has no id")
-        if self._table.shape == "events":
-            _check_event(row, facts)
-            self._events.setdefault(identity, []).append((row, facts))
+        self.rows = number
+        cells = _cells(given)
+        if cells is None:
+            reason = f"a row must be a mapping of columns to cells (got {brief(given)})"
+            self.problems.append(Problem(number, None, given, reason, refused=True))
+            self.refused[number] = None
             return
-        if identity in self._logs:
-            row.refuse(row.column("id"), identity, "the id stands in an earlier row")
-        log = self._log(identity, self._table)
-        record(log, row, facts)
-        self._logs[identity] = log
+        self._see(cells)
+        row = Row(number, cells, self.mapping, self.problems)
+        self._guarded(row, partial(self._place, row, cells))
 
     def finish(self) -> list[L]:
-        """The logs of the records, in the order met."""
+        """The logs of the records, in the order met, once every row is taken."""
+        if self._columns is not None and self._unseen:
+            there = brief(self._columns)
+            raise InvalidValueError("mapping", tuple(
+                f"{place} names the column {column!r}, which no row has; they have {there}"
+                for place, column in self._unseen.items()
+            ))  # fmt: skip
         for identity, placed in self._events.items():
-            log = self._log(identity, self._table)
-            ordered = sorted(placed, key=lambda each: each[1].get("sequence", 0))
-            self._write(log, identity, ordered)
+            log = self._log(identity, self.mapping)
+            for row, facts in sorted(placed, key=lambda each: each[1].get("sequence", 0)):
+                self._guarded(row, partial(_happen, log, row, facts))
             if log.events:
                 self._logs[identity] = log
         return list(self._logs.values())
 
-    def _write(self, log: Any, identity: str, placed: list[tuple[Row, Facts]]) -> None:
-        for row, facts in placed:
-            if log.begins_with(facts):
-                log.stamp(facts["at"], facts)
-                log.happen(facts["at"], facts)
-                continue
-            reason = "it has no stage for its deal to begin in"
-            column = row.column("stage")
-            self.problems.append(Problem(row.number, column, None, reason, refused=True))
-            self.used, self.refused = self.used - 1, self.refused + 1
-            self.incomplete.append(identity)
+    def _see(self, cells: Mapping[Any, Any]) -> None:
+        if self._columns is None:
+            self._columns = list(cells)
+        if self._unseen:
+            self._unseen = {at: name for at, name in self._unseen.items() if name not in cells}
+
+    def _guarded(self, row: Row, use: Callable[[], None]) -> None:
+        try:
+            use()
+        except RowRefusedError:
+            self.refused[row.number] = row.identity
+
+    def _place(self, row: Row, cells: Mapping[Any, Any]) -> None:
+        identity = row.read_id()
+        if None in cells:
+            row.refuse(None, f"it has more cells than the table has columns: {brief(cells[None])}")
+        facts = row.facts()
+        if self.mapping.shape == "events":
+            self._check_event(row, identity, facts)
+            self._events.setdefault(identity, []).append((row, facts))
+            return
+        if identity in self._logs:
+            row.refuse("id", "an earlier row has the same id")
+        log = self._log(identity, self.mapping)
+        self._write(log, row, facts, self.mapping)
+        self._logs[identity] = log
+
+    def _check_event(self, row: Row, identity: str, facts: Facts) -> None:
+        if "at" not in facts:
+            row.refuse("at", "it has no instant")
+        if "sequence" in self.mapping.columns and "sequence" not in facts:
+            row.refuse("sequence", "it has no number that says where it stands")
+        if facts.keys() <= _SAYS_NOTHING:
+            row.refuse(None, "it says nothing that happened")
+        event = (identity, facts.get("event_id", ""))
+        if event in self._event_ids:
+            row.refuse("event_id", "an earlier row of the record has the same id of an event")
+        if event[1]:
+            self._event_ids.add(event)
 
 
-def _check_event(row: Row, facts: Facts) -> None:
-    if "at" not in facts:
-        row.refuse(row.column("at"), None, "it has no instant")
-    said = set(facts) - {"at", "by", "role", "recorded_at", "event_id", "sequence", "pipeline"}
-    if said == {"attributes", "entered"} and not facts["attributes"]:
-        row.refuse(None, None, "it says nothing that happened")
+_SAYS_NOTHING = frozenset({
+    "at", "by", "role", "recorded_at", "event_id", "sequence", "pipeline", "reason",
+})  # fmt: skip
 
 
-def _facts(row: Row, table: TableMapping, given: Mapping[Any, Any]) -> dict[str, Any]:
-    """What a row says, by field; ids, instants and states refuse it where they are unreadable."""
-    cells, found = table.cells, dict[str, Any]()
-    lifecycle = table.record == "contact"
-    needed: dict[str, Callable[[object, str], Any]] = {
-        **dict.fromkeys(("at", "opened", "created", "closed", "recorded_at"), cells.instant),
-        "stage": (lambda value, name: _lifecycle_stage(cells, value, name))
-        if lifecycle
-        else cells.text,
-        "lead_status": cells.text,
-        "pipeline": cells.text,
-        "sequence": _whole,
-    }
-    optional: dict[str, Callable[[object, str], Any]] = {
-        **dict.fromkeys(_TEXTS, cells.text),
-        "sale_type": lambda value, name: choice(SaleType, cells.text(value, name), name),
-        "expected_close": cells.day,
-    }
-    for name in table.columns:
-        if name in needed:
-            found[name] = row.need(name, needed[name])
-        elif name in optional:
-            found[name] = row.read(name, optional[name])
-    found["amount"] = _amount(row, table)
-    facts = {name: value for name, value in found.items() if value is not None}
-    facts["attributes"] = _attributes(row, table, given)
-    facts["entered"] = _entered(row, table, given)
-    return facts
-
-
-_TEXTS = (
-    "title", "account", "owner", "source", "reason", "name", "email", "company", "activity", "by",
-    "role", "event_id",
-)  # fmt: skip
-
-
-def _whole(value: object, name: str) -> int:
-    text = value.strip() if isinstance(value, str) else value
-    if isinstance(text, float) and text.is_integer():
-        return int(text)
-    if isinstance(text, bool) or not isinstance(text, str | int):
-        raise WrongTypeError(name, "a whole number", value)
+def _cells(row: object) -> dict[Any, Any] | None:
+    """The cells of a row by column, or None where it has none."""
     try:
-        return int(text)
-    except ValueError:
-        raise InvalidValueError(name, (f"{brief(value)} is no whole number",)) from None
+        return dict(cast("Mapping[Any, Any]", row)) if isinstance(row, Mapping) else None
+    except Exception:  # noqa: BLE001 - a mapping may be anyone's code
+        return None
 
 
-def _lifecycle_stage(cells: Cells, value: object, name: str) -> LifecycleStage:
-    return choice(LifecycleStage, cells.text(value, name), "lifecycle stage")
-
-
-def _amount(row: Row, table: TableMapping) -> Money | None:
-    cells = table.cells
-    stated = row.read("currency", lambda value, name: cells.text(value, name).upper())
-    currency = stated or table.currency
-
-    def money(value: object, _name: str) -> Money:
-        if currency is None:
-            raise InvalidValueError("amount", ("it has no currency, and the mapping gives none",))
-        return cells.money(value, currency)
-
-    return row.read("amount", money)
-
-
-def _attributes(row: Row, table: TableMapping, given: Mapping[Any, Any]) -> Attributes:
-    named = table.attributes.items()
-    if not named:
-        return EMPTY
-    cells = Row(row.number, table.cells, dict(named), given)
-    values = {
-        name: cells.read(name, lambda value, at: _value(table.cells, value, at))
-        for name in dict(named)
-    }
-    row.problems += cells.problems
-    return Attributes({name: value for name, value in values.items() if value is not None})
-
-
-def _value(cells: Cells, value: object, name: str) -> object:
-    return cells.text(value, name) if isinstance(value, str) else plain(value)
-
-
-def _entered(row: Row, table: TableMapping, given: Mapping[Any, Any]) -> list[tuple[datetime, str]]:
-    """The stages with a date of entry, in the order of their dates."""
-    dates = Row(row.number, table.cells, table.entered, given)
-    try:
-        dated = [(dates.need(stage, table.cells.instant), stage) for stage in table.entered]
-    finally:
-        row.problems += dates.problems
-    found = [(at, stage) for at, stage in dated if at is not None]
-    return sorted(found, key=lambda each: each[0])
-
-
-def _begun(row: Row, table: TableMapping, facts: Facts, name: str) -> tuple[datetime, Start]:
-    """When a record began, or by when it had begun."""
-    dated = [at for at, _ in facts["entered"]]
-    if name in facts or dated:
-        return facts.get(name) or dated[0], Start.EXACT
-    if not table.stand_in or table.exported is None:
-        row.refuse(row.column(name), None, "it has no beginning, and the mapping names no stand-in")
-    return min(table.exported, facts.get("closed", table.exported)), Start.BY_THEN
-
-
-def _deal_record(log: DealLog, row: Row, facts: Facts) -> None:
-    """Write the events that a row of dates amounts to."""
-    if "stage" not in facts:
-        row.refuse(row.column("stage"), None, "it has no stage")
-    begun, start = _begun(row, log.mapping, facts, "opened")
-    path = _path(log, row, facts)
-    first, known = _opening(log, path, begun, facts)
-    log.open(first, begun, facts, start=start, observed_from=None if known else begun)
-    for at, stage in path:
-        log.enter(stage, at, facts)
-
-
-def _path(log: DealLog, row: Row, facts: Facts) -> list[tuple[datetime, str]]:
-    """The stages that a deal is known to have entered, with their dates, the closing one last."""
-    stage, path = facts["stage"], list(facts["entered"])
-    outcome = log.outcome(facts.get("pipeline", log.mapping.pipeline), stage)
-    if outcome is Outcome.OPEN and "closed" in facts:
-        row.note("closed", facts["closed"], "the deal is open; its closing date is left out")
-    if stage in (entered for _, entered in path):
-        return path
-    if outcome is not Outcome.OPEN:
-        if "closed" not in facts:
-            row.refuse(row.column("closed"), None, f"it is {outcome.value}, without a closing date")
-        return [*path, (facts["closed"], stage)]
-    if path:
-        row.note("stage", stage, "it has no date of entry; the last stage with one stands")
-    return path
-
-
-def _opening(
-    log: DealLog, path: list[tuple[datetime, str]], begun: datetime, facts: Facts
-) -> tuple[str, bool]:
-    """The stage that a deal began in, taken off its path, and whether that is known."""
-    table, key = log.mapping, facts.get("pipeline", log.mapping.pipeline)
-    if path and path[0][0] <= begun and log.outcome(key, path[0][1]) is Outcome.OPEN:
-        return path.pop(0)[1], True
-    if not path:
-        return facts["stage"], facts["stage"] == table.opening_stage
-    if table.opening_stage is not None:
-        return table.opening_stage, True
-    pipeline = table.pipelines.get(key)
-    return (path[0][1] if pipeline is None else pipeline.keys[0]), False
-
-
-def _contact_record(log: ContactLog, row: Row, facts: Facts) -> None:
-    """Write the events that a row of dates amounts to."""
-    begun, start = _begun(row, log.mapping, facts, "created")
-    path = [(at, choice(LifecycleStage, stage, "stage")) for at, stage in facts["entered"]]
-    stage, known = facts.get("stage"), True
-    if path:
-        if stage is not None and stage not in (entered for _, entered in path):
-            row.note("stage", stage, "it has no date of entry; the stages with one stand")
-        stage = path.pop(0)[1] if path[0][0] <= begun else None
-    elif stage is not None:
-        known = False
-    status = facts.get("lead_status")
-    steps = [{**facts, "stage": entered, "lead_status": None} for _, entered in path]
-    first = {**facts, "stage": stage, "lead_status": None}
-    (steps[-1] if steps else first)["lead_status"] = status
-    log.create(begun, first, start=start, observed_from=None if known else begun)
-    for (at, _), step in zip(path, steps, strict=True):
-        log.reach(at, step)
+def _happen(log: Log, row: Row, facts: Facts) -> None:
+    if (lacking := log.lacks(facts)) is not None:
+        row.refuse(*lacking)
+    log.happen(facts)
