@@ -4,12 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("fast", max_examples=10, deadline=None)
-settings.register_profile("default", max_examples=100, deadline=None)
-settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
-settings.register_profile("slow", max_examples=10_000, deadline=None)
+# A busy machine may be slow; that is no fault of the code, so nothing here is timed.
+_UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("fast", max_examples=10, **_UNTIMED)
+settings.register_profile("default", max_examples=100, **_UNTIMED)
+settings.register_profile("ci", max_examples=100, derandomize=True, **_UNTIMED)
+settings.register_profile("slow", max_examples=10_000, **_UNTIMED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 _ROOT = Path(__file__).resolve().parent.parent

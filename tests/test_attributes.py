@@ -157,7 +157,7 @@ def test_every_fault_is_named():
 
 def test_a_missing_time_of_pandas_is_no_value():
     pandas = pytest.importorskip("pandas", reason="the value is a real NaT")
-    with pytest.raises(InvalidValueError, match="'gone': .*NaT names no instant"):
+    with pytest.raises(InvalidValueError, match=r"'gone': .*NaT names no instant"):
         Attributes({"gone": pandas.NaT})
 
 

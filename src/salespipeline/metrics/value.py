@@ -1,13 +1,13 @@
 """What deals are worth, and where the money stands."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import overload
 
 from attrs import frozen
 
 from salespipeline._doors import instances
-from salespipeline.history import DealHistory
+from salespipeline.history import DealHistory, StageKey
 from salespipeline.metrics._figure import Amounts, Counting
 from salespipeline.metrics.outcomes import CLOSED
 from salespipeline.pipelines import Outcome, Pipeline
@@ -98,16 +98,20 @@ def deals_by_stage(
     return _NOW.measure(finish, deals, as_of, None, by, 0.95)
 
 
-def _by_stage(tally: Tally[Standing], known: dict[str, Pipeline]) -> tuple[StageCount, ...]:
+def in_use(stage: StageKey, known: Mapping[str, Pipeline]) -> StageKey:
+    """A stage as its pipeline calls it now; as it is where the pipeline is not known."""
+    pipeline, key = stage
+    return (pipeline, known[pipeline].current(key)) if pipeline in known else stage
+
+
+def _by_stage(tally: Tally[Standing], known: Mapping[str, Pipeline]) -> tuple[StageCount, ...]:
     found: dict[tuple[str, str, Outcome], list[Standing]] = {
         (pipeline.key, key, pipeline.outcome(key)): []
         for pipeline in known.values()
         for key in pipeline.keys
     }
     for row in sorted(tally.rows, key=lambda row: (row.stage, row.outcome)):
-        pipeline, stage = row.stage
-        current = known[pipeline].current(stage) if pipeline in known else stage
-        found.setdefault((pipeline, current, row.outcome), []).append(row)
+        found.setdefault((*in_use(row.stage, known), row.outcome), []).append(row)
     return tuple(
         StageCount(*where, Amounts.of((row.currency, tally.rows[row]) for row in rows))
         for where, rows in found.items()

@@ -23,7 +23,7 @@ from salespipeline.metrics.outcomes import (
     days_per_unit,
     win_rate_closed,
 )
-from salespipeline.metrics.value import average_deal_size
+from salespipeline.metrics.value import average_deal_size, in_use
 from salespipeline.money import Money
 from salespipeline.periods import Period
 from salespipeline.pipelines import Outcome, Pipeline
@@ -204,9 +204,7 @@ def _by_stage(
         (pipeline.key, key): [] for pipeline in known.values() for key in pipeline.keys
     }
     for stay in sorted(tally.rows, key=lambda stay: stay.stage):
-        pipeline, stage = stay.stage
-        current = known[pipeline].current(stage) if pipeline in known else stage
-        stays.setdefault((pipeline, current), []).append(stay)
+        stays.setdefault(in_use(stay.stage, known), []).append(stay)
     return tuple(_stage_time(stage, tally, of, level) for stage, of in stays.items())
 
 
