@@ -1,7 +1,6 @@
 """Interval estimates of counts, sums and quantiles."""
 
 from math import exp, inf, lgamma, log, log1p, sqrt
-from statistics import NormalDist
 
 from attrs import frozen
 
@@ -50,6 +49,8 @@ def check_level(level: object) -> float:
 
 def normal_quantile(level: float) -> float:
     """The z that a two-sided interval of a level needs: 1.96 for 0.95."""
+    from statistics import NormalDist  # noqa: PLC0415 - few ask, and importing it takes long
+
     return -NormalDist().inv_cdf((1 - check_level(level)) / 2)
 
 

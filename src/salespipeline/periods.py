@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Self
 
 from attrs import field, frozen
-from dateutil.relativedelta import relativedelta
 
 from salespipeline._doors import choice, whole
 from salespipeline.errors import InvalidValueError, NaiveTimeError, WrongTypeError, brief
@@ -28,11 +27,11 @@ class Unit(StrEnum):
 
 
 _STEP = {
-    Unit.DAY: relativedelta(days=1),
-    Unit.WEEK: relativedelta(weeks=1),
-    Unit.MONTH: relativedelta(months=1),
-    Unit.QUARTER: relativedelta(months=3),
-    Unit.YEAR: relativedelta(years=1),
+    Unit.DAY: {"days": 1},
+    Unit.WEEK: {"weeks": 1},
+    Unit.MONTH: {"months": 1},
+    Unit.QUARTER: {"months": 3},
+    Unit.YEAR: {"years": 1},
 }
 
 _LARGEST = {"year": 9999, "quarter": 4, "month": 12, "first_month": 12}
@@ -220,7 +219,7 @@ class Period:
             zone: The zone whose calendar counts.
         """
         _check_parts(year=year, quarter=quarter, first_month=first_month)
-        start = _moved(date(year, first_month, 1), relativedelta(months=3 * (quarter - 1)))
+        start = _moved(date(year, first_month, 1), months=3 * (quarter - 1))
         return cls._from(start, Unit.QUARTER, zone)
 
     @classmethod
@@ -247,7 +246,7 @@ class Period:
 
     @classmethod
     def _from(cls, start: date, unit: Unit, zone: tzinfo) -> Self:
-        return cls.between(start, _moved(start, _STEP[unit]), zone=zone)
+        return cls.between(start, _moved(start, **_STEP[unit]), zone=zone)
 
     def __contains__(self, at: datetime) -> bool:
         """Whether an instant lies in the period."""
@@ -283,9 +282,12 @@ def _check_parts(**parts: object) -> None:
         raise InvalidValueError("period", faults)
 
 
-def _moved(day: date, step: relativedelta) -> date:
+def _moved(day: date, **step: int) -> date:
+    """The date so many days, weeks, months or years later."""
+    from dateutil.relativedelta import relativedelta  # noqa: PLC0415 - it takes long to import
+
     try:
-        return day + step
+        return day + relativedelta(**step)  # type: ignore[arg-type]
     except (ValueError, OverflowError):
         fault = f"it reaches from {day} beyond the years 1 to 9999"
         raise InvalidValueError("period", (fault,)) from None
@@ -296,6 +298,6 @@ def _floor(day: date, unit: Unit, first_month: int) -> date:
     if unit is Unit.DAY:
         return day
     if unit is Unit.WEEK:
-        return day - relativedelta(days=day.weekday())
+        return _moved(day, days=-day.weekday())
     months = {Unit.MONTH: 1, Unit.QUARTER: 3, Unit.YEAR: 12}[unit]
-    return _moved(day.replace(day=1), relativedelta(months=-((day.month - first_month) % months)))
+    return _moved(day.replace(day=1), months=-((day.month - first_month) % months))

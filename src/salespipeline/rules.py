@@ -4,7 +4,6 @@ A rulebook is one immutable value over any hashable states. It knows nothing of 
 so a service can ask it about states of its own.
 """
 
-import json
 from collections.abc import Hashable, Iterable, Mapping
 from enum import Enum, StrEnum
 from functools import cached_property
@@ -395,7 +394,8 @@ class Rulebook(Generic[S]):
         Raises:
             InvalidValueError: A state is not text, a number, an enum member or a tuple of them.
         """
-        from hashlib import sha256  # noqa: PLC0415 - few ask, and importing it takes long
+        import json  # noqa: PLC0415 - few ask, and importing the two takes long
+        from hashlib import sha256  # noqa: PLC0415
 
         plain = [
             self.course,

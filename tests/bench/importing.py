@@ -20,7 +20,7 @@ def main() -> None:
     """Time the three in turn, and print the ratio of the two differences."""
     asked = options(__doc__ or "").parse_args()
     best = dict.fromkeys(("", "attrs", "salespipeline"), float("inf"))
-    for _ in range(15):
+    for _ in range(40):
         for module, so_far in best.items():
             best[module] = min(so_far, once(importing(module)))
     nothing = best[""]
