@@ -11,7 +11,16 @@ from typing import Any, ClassVar, Self
 from attrs import evolve, frozen
 
 from salespipeline._doors import choice, gathered, instance, text
-from salespipeline._record import SHARED, Apply, Record, as_is, check_id, touch
+from salespipeline._record import (
+    SHARED,
+    Apply,
+    Record,
+    as_is,
+    check_attributes,
+    check_id,
+    check_start,
+    touch,
+)
 from salespipeline.attributes import EMPTY, Attributes
 from salespipeline.events import (
     Created,
@@ -192,9 +201,9 @@ class Contact(Record):
         said = gathered(
             "contact", "record", "at", "by", "start", "attributes",
             record=(check_id, contact), at=(utc, at), by=(text, by), role=(text, role),
-            start=(_start, start), lifecycle_stage=(_stage, stage), name=(text, name),
+            start=(check_start, start), lifecycle_stage=(_stage, stage), name=(text, name),
             email=(text, email), company=(text, company), account=(text, account),
-            owner=(text, owner), source=(text, source), attributes=(_attributes, attributes),
+            owner=(text, owner), source=(text, source), attributes=(check_attributes, attributes),
         )  # fmt: skip
         first: LifecycleStage | None = said["lifecycle_stage"]
         if first is not None:
@@ -344,16 +353,8 @@ class Contact(Record):
 Contact.prepare()
 
 
-def _start(value: object, name: str) -> Start:
-    return choice(Start, value, name)
-
-
 def _stage(value: object, _name: str) -> LifecycleStage:
     return choice(LifecycleStage, value, "lifecycle stage")
-
-
-def _attributes(value: Any, _name: str) -> Attributes:
-    return Attributes(value)
 
 
 def _enforce(subject: str, decision: Decision[Any]) -> None:

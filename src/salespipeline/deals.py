@@ -18,8 +18,10 @@ from salespipeline._record import (
     Door,
     Record,
     as_is,
+    check_attributes,
     check_contacts,
     check_id,
+    check_start,
     touch,
 )
 from salespipeline.attributes import EMPTY, Attributes
@@ -152,10 +154,6 @@ def _term(value: object, name: str) -> Term:
     return instance(Term, value, name)
 
 
-def _start(value: object, name: str) -> Start:
-    return choice(Start, value, name)
-
-
 def _category(value: object, name: str) -> ForecastCategory:
     return choice(ForecastCategory, value, name)
 
@@ -173,10 +171,6 @@ def _basis(value: object, name: str) -> ProbabilityBasis:
     if basis is ProbabilityBasis.STAGE:
         raise InvalidValueError(name, ("a pipeline states the probability of its stages",))
     return basis
-
-
-def _attributes(value: Any, _name: str) -> Attributes:
-    return Attributes(value)
 
 
 def _amount(value: object, name: str) -> Money:
@@ -333,11 +327,11 @@ class Deal(Record):
         said = gathered(
             "deal", "record", "at", "by", "start", "stage", "contacts", "attributes",
             record=(check_id, deal), at=(utc, at), by=(text, by), role=(text, role),
-            stage=(text, pipeline.keys[0] if stage is None else stage), start=(_start, start),
+            stage=(text, pipeline.keys[0] if stage is None else stage), start=(check_start, start),
             title=(text, title), amount=(_amount, amount), account=(text, account),
             contacts=(check_contacts, contacts), owner=(text, owner), source=(text, source),
             sale_type=(_sale_type, sale_type), expected_close=(check_date, expected_close),
-            term=(_term, term), renews=(text, renews), attributes=(_attributes, attributes),
+            term=(_term, term), renews=(text, renews), attributes=(check_attributes, attributes),
         )  # fmt: skip
         said["stage"] = key = pipeline.current(said["stage"])
         if not (decision := book.decide(None, key)):
