@@ -4,14 +4,17 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from attrs import evolve
 from hypothesis import strategies as st
 
 from salespipeline.attributes import Attributes
+from salespipeline.conditions import Op, Test, all_of, any_of, named, not_
+from salespipeline.errors import InvalidValueError
 from salespipeline.lifecycle import LifecycleStage, Status, StatusKind, StatusScheme
 from salespipeline.money import MINOR_UNITS, Money
 from salespipeline.periods import Period
 from salespipeline.pipelines import Journey, Outcome, Pipeline, Stage
-from salespipeline.rules import Rulebook
+from salespipeline.rules import Grant, Rule, Rulebook, Way
 
 ZONES = (
     UTC,
@@ -143,6 +146,131 @@ def books_with_states(draw, books=None):
     book = draw(rulebooks() if books is None else books)
     own = st.sampled_from(book.states)
     return book, draw(own), draw(own)
+
+
+TESTS = (
+    ("amount", Op.PRESENT, None),
+    ("amount", Op.LESS, 5),
+    ("amount", Op.AT_LEAST, 3),
+    ("owner", Op.PRESENT, None),
+    ("owner", Op.ABSENT, None),
+    ("owner", Op.EQUALS, "ada"),
+    ("owner", Op.IN, ("ada", "bob")),
+    ("approvals", Op.CONTAINS, "boss"),
+    ("move.role", Op.IN, ("sales", "manager")),
+    ("move.to", Op.NOT_EQUALS, "a"),
+    ("move.entered_at", Op.ELAPSED, timedelta(days=2)),
+    ("context.quarter_end", Op.EQUALS, True),
+)
+"""Questions, few enough to meet each other: a field, what is asked of it, and a constant."""
+
+PREDICATES = {
+    "says yes": lambda _: True,
+    "says no": lambda _: False,
+    "cannot tell": lambda _: None,
+    "raises": lambda _: 1 // 0,
+}
+"""Predicates of every kind of answer."""
+
+
+def plain_conditions():
+    """Conditions as nested tuples, for a test that has an evaluator of its own."""
+    asked = st.sampled_from(TESTS).map(lambda test: ("test", *test))
+    calls = st.sampled_from(sorted(PREDICATES)).map(lambda name: ("named", name))
+    return st.recursive(
+        asked | asked | calls,
+        lambda inner: st.one_of(
+            st.tuples(st.sampled_from(["all", "any"]), st.lists(inner, max_size=3).map(tuple)),
+            inner.map(lambda each: ("not", each)),
+        ),
+        max_leaves=5,
+    )
+
+
+def condition_of(plain):
+    """The condition that nested tuples stand for; None where it contradicts itself."""
+    kind, *rest = plain
+    if kind == "test":
+        return Test(*rest)
+    if kind == "named":
+        return named(*rest)
+    if kind == "not":
+        inner = condition_of(rest[0])
+        made = [inner]
+    else:
+        made = [condition_of(each) for each in rest[0]]
+    if None in made:
+        return None
+    try:
+        return not_(made[0]) if kind == "not" else {"all": all_of, "any": any_of}[kind](*made)
+    except InvalidValueError:
+        return None
+
+
+@st.composite
+def plain_rules(draw, states, number):
+    """A rule as a dict of what makes it, its condition as nested tuples."""
+    own = st.sampled_from(states)
+    way = draw(st.sampled_from([Way.ANY, Way.ANY, *Way]))
+    targets = st.lists(own, max_size=4)
+    if way is Way.SKIP:
+        targets = targets.filter(lambda named: len({*named}) != 1)
+    return {
+        "name": f"rule {number}",
+        "plain": draw(plain_conditions().filter(lambda each: condition_of(each) is not None)),
+        "sources": draw(st.none() | st.lists(own | st.none(), max_size=4)),
+        "targets": draw(st.none() | targets),
+        "way": way,
+        "message": draw(st.sampled_from(["", "not like that"])),
+    }
+
+
+def rule_of(plain):
+    """The rule that a dict stands for."""
+    given = {name: value for name, value in plain.items() if name != "plain"}
+    return Rule(condition=condition_of(plain["plain"]), **given)
+
+
+@st.composite
+def plain_rulebooks(draw, books=None):
+    """A rulebook with the dicts that its rules were made from."""
+    bare = draw(rulebooks() if books is None else books)
+    rules = [draw(plain_rules(bare.states, n)) for n in range(draw(st.integers(0, 3)))]
+    over = st.sampled_from([*(rule["name"] for rule in rules), "backward", "final", "skip"])
+    rights = draw(st.dictionaries(st.sampled_from(["boss", "clerk"]), st.sets(over, min_size=1)))
+    book = evolve(
+        bare,
+        rules=tuple(map(rule_of, rules)),
+        grants=tuple(Grant(role, allowed) for role, allowed in rights.items()),
+        predicates=PREDICATES,
+    )
+    return book, rules
+
+
+def ruled_books():
+    """Small rulebooks with rules, grants and predicates."""
+    return plain_rulebooks().map(lambda pair: pair[0])
+
+
+def asked_facts():
+    """What a rulebook of these strategies is asked by: a dict record, and keyword arguments."""
+    missing = object()
+    record = {
+        "amount": st.sampled_from([missing, None, 1, 3, 5, True, "3"]),
+        "owner": st.sampled_from([missing, None, "ada", "bob", "cyd", 7]),
+        "approvals": st.sampled_from([missing, (), ["boss"], frozenset({"boss", "cfo"}), "boss"]),
+    }
+    told = {
+        "at": st.none() | instants(),
+        "by": st.sampled_from([None, "ada"]),
+        "role": st.sampled_from([None, "sales", "clerk"]),
+        "entered_at": st.none() | instants(),
+        "context": st.sampled_from([{}, {"quarter_end": True}, {"quarter_end": False}]),
+    }
+    present = st.fixed_dictionaries(record).map(
+        lambda known: {name: each for name, each in known.items() if each is not missing}
+    )
+    return st.tuples(present, st.fixed_dictionaries(told))
 
 
 @st.composite

@@ -44,7 +44,7 @@ from salespipeline.events import (
     Voided,
 )
 from salespipeline.history import ContactHistory, DealHistory
-from salespipeline.lifecycle import RECYCLABLE_STATUSES, LifecycleStage, StatusScheme
+from salespipeline.lifecycle import RECYCLABLE_STATUSES, LifecycleStage, Status, StatusScheme
 from stories import (
     BY_THEN,
     START,
@@ -256,6 +256,16 @@ def test_a_lead_status_kept_beyond_the_sql_stage_is_found():
 def test_after_a_backward_stage_a_status_is_judged_by_the_furthest_stage():
     steps = (reached(1, "customer"), reached(2, "lead", "new"))
     assert found(contact(0, *steps)) == [("backward_lifecycle", 3), ("status_kept_after_sql", 3)]
+
+
+def test_a_status_that_the_scheme_lacks_is_found_wherever_it_is_recorded():
+    steps = (reached(1, "sales_qualified_lead", "ghost"), status(2, "new"), status(3, "spook"))
+    assert found(contact(0, *steps)) == [("unknown_status", 2), ("unknown_status", 4)]
+    assert messages(contact(0, *steps))[0] == "scheme 'standard' has no status 'ghost'"
+    retired = StatusScheme("own", [Status("a", kind="initial")], former={"ghost": "a"})
+    assert found(contact(0, steps[0]), scheme=retired) == []
+    created = contact(0, stage="sales_qualified_lead", lead_status="ghost")
+    assert found(created) == [("unknown_status", 1)]
 
 
 def test_the_scheme_says_where_a_status_belongs():

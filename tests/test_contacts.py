@@ -1,4 +1,4 @@
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import attrs
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from contracts import check_door, check_value
 from record_strategies import START
 from salespipeline.attributes import Attributes
+from salespipeline.conditions import named, present
 from salespipeline.contacts import Contact
 from salespipeline.errors import InvalidValueError, NaiveTimeError, UnknownKeyError, WrongTypeError
 from salespipeline.events import (
@@ -21,12 +22,14 @@ from salespipeline.history import ContactHistory
 from salespipeline.lifecycle import (
     LIFECYCLE,
     RECYCLABLE_STATUSES,
+    STANDARD_STATUSES,
+    LeadStatus,
     LifecycleStage,
     Status,
     StatusKind,
     StatusScheme,
 )
-from salespipeline.rules import Code, DeniedError, Result, Rulebook
+from salespipeline.rules import Code, DeniedError, Result, Rule, Rulebook
 
 DAY = timedelta(days=1)
 FIRST = {"at": START, "by": "form"}
@@ -296,6 +299,13 @@ def test_advancing_refuses_strange_facts():
         check_door(lambda value, name=name: contact.advance("customer", **NEXT, **{name: value}))
 
 
+def test_a_stage_reached_at_an_instant_of_any_zone_is_recorded_in_utc():
+    east = (START + DAY).astimezone(timezone(timedelta(hours=5)))
+    _, event = contact_at().advance("lead", at=east, by="ada")
+    assert event.at == START + DAY
+    assert event.at.tzinfo is UTC
+
+
 # The lead status
 
 
@@ -521,3 +531,44 @@ def test_attributes_of_a_new_contact_are_refused_with_every_fault():
     with pytest.raises(InvalidValueError) as caught:
         Contact.create("c-1", **FIRST, attributes={"a": object(), "b": NAIVE})
     assert len(caught.value.faults) == 2
+
+
+# What conditions see
+
+
+def test_conditions_on_a_status_see_the_date_given_with_it():
+    book = Rulebook.free(
+        "dated",
+        list(LeadStatus),
+        rules=[Rule("a date", present("revisit_on"), targets=[LeadStatus.BAD_TIMING])],
+    )
+    scheme = attrs.evolve(STANDARD_STATUSES, rulebook=book)
+    sql, _ = Contact.create("c-1", at=START, by="ada", stage="sales_qualified_lead")
+    without = sql.decide_status("bad_timing", scheme=scheme)
+    assert [(denial.rule, denial.field) for denial in without.denials] == [("a date", "revisit_on")]
+    on = date(2026, 9, 1)
+    assert sql.decide_status("bad_timing", revisit_on=on, scheme=scheme)
+    options = sql.status_options(revisit_on=on, scheme=scheme)
+    assert [option.target for option in options if not option] == ["new"]
+    parked, event = sql.set_lead_status(
+        "bad_timing", at=START, by="ada", revisit_on=on, scheme=scheme
+    )
+    assert (parked.revisit_on, event.revisit_on, type(event.status)) == (on, on, str)
+    back, _ = parked.set_lead_status("connected", at=START, by="ada", scheme=scheme)
+    assert not back.decide_status("bad_timing", scheme=scheme)
+    with pytest.raises(WrongTypeError, match="'revisit_on' must be a date"):
+        sql.decide_status("bad_timing", revisit_on="soon", scheme=scheme)
+
+
+def test_a_lower_stage_is_backward_beside_whatever_a_rulebook_has_against_it():
+    def broken(_facts):
+        raise RuntimeError("no answer")
+
+    book = Rulebook.free(
+        "free", LifecycleStage, rules=[Rule("asked", named("broken"))],
+        predicates={"broken": broken},
+    )  # fmt: skip
+    customer, _ = Contact.create("c-1", at=START, by="ada", stage="customer")
+    decision = customer.decide("lead", rulebook=book)
+    assert decision.result is Result.DENIED
+    assert [denial.code for denial in decision.denials] == ["failed", "backward"]

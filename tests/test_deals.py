@@ -1,5 +1,6 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 
 import attrs
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from contracts import check_door, check_value
 from record_strategies import BOARD, LEAN, START, STRICT
 from salespipeline.attributes import Attributes
-from salespipeline.deals import Deal, Probability
+from salespipeline.conditions import present
+from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, NaiveTimeError, UnknownKeyError, WrongTypeError
 from salespipeline.events import (
     AmountChanged,
@@ -21,6 +23,7 @@ from salespipeline.events import (
     Moved,
     NextStep,
     Opened,
+    Probability,
     ProbabilityBasis,
     ProbabilitySet,
     Reopened,
@@ -31,8 +34,8 @@ from salespipeline.events import (
 )
 from salespipeline.history import DealHistory
 from salespipeline.money import Money
-from salespipeline.pipelines import SIX_STAGES, Outcome
-from salespipeline.rules import Code, DeniedError, Result
+from salespipeline.pipelines import SIX_STAGES, Outcome, Pipeline, Stage
+from salespipeline.rules import Code, DeniedError, Result, Rule, Rulebook
 
 DAY = timedelta(days=1)
 NINE, TEN = Money(9, "EUR"), Money(10, "EUR")
@@ -633,3 +636,30 @@ def test_winning_a_won_deal_again_is_denied_and_moves_it_nowhere():
     with pytest.raises(DeniedError) as caught:
         deal.win(at=NEXT["at"], by="ada", pipeline=SIX_STAGES)
     assert [denial.code for denial in caught.value.decision.denials] == ["already_there"]
+
+
+def test_an_event_holds_plain_keys_whatever_the_rulebook_is_made_of():
+    class Key(StrEnum):
+        TALK = "talk"
+        WON = "won"
+        LOST = "lost"
+
+    pipeline = Pipeline("own", [Stage("talk")], rulebook=Rulebook.free("own", Key))
+    deal, _ = Deal.open("d-1", at=START, by="ada", pipeline=pipeline)
+    deal, event = deal.move("won", at=START, by="ada", pipeline=pipeline)
+    assert [type(key) for key in (deal.stage, event.stage)] == [str, str]
+
+
+def test_a_move_that_keeps_the_outcome_is_judged_by_the_deal_as_it_is():
+    reasoned = [Rule("reasoned", present("reason"), targets=["kept"])]
+    pipeline = attrs.evolve(
+        BOARD, rulebook=attrs.evolve(BOARD.rulebook, rules=tuple(reasoned), schema=Deal)
+    )
+    deal, _ = Deal.open("d-1", at=START, by="ada", pipeline=pipeline)
+    won, _ = deal.win(at=START, by="ada", pipeline=pipeline, stage="signed", reason="best price")
+    kept, event = won.move("kept", at=START, by="ada", pipeline=pipeline)
+    assert (type(event), kept.reason) == (Moved, "best price")
+    plain, _ = deal.win(at=START, by="ada", pipeline=pipeline, stage="signed")
+    assert [denial.rule for denial in plain.decide("kept", pipeline=pipeline).denials] == [
+        "reasoned"
+    ]

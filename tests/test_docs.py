@@ -138,7 +138,43 @@ UNDER_FINDINGS = "Open amount under findings: the three owners with most"
 def test_every_example_that_is_a_program_is_run_here():
     examples = {path.name: path.read_text(encoding="utf-8") for path in EXAMPLES.rglob("*.py")}
     programs = [name for name, text in examples.items() if "__main__" in text]
-    assert sorted(programs) == ["make_sample.py", "quickstart.py"]
+    assert sorted(programs) == [
+        "approval_gate.py", "custom_statuses.py", "make_sample.py", "quickstart.py",
+        "sqlite_store.py",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "approval_gate.py",
+            [],
+        ),
+        (
+            "custom_statuses.py",
+            [
+                "  too_many_statuses: 10 statuses are more than 8",
+                "  (Recycled)  only after 5 attempts",
+                "on the event: attempt_4 -> recycled, by version 2 of the rules",
+            ],
+        ),
+        (
+            "sqlite_store.py",
+            [
+                "ada saves version 4: lost, because budget was cut",
+                "the 5 events, replayed, give the stored snapshot: True",
+            ],
+        ),
+    ],
+)
+def test_an_example_says_what_it_shows(name, told, tmp_path):
+    done = program(EXAMPLES / name, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line for line in told if line not in lines] == []
+    assert max(map(len, lines)) <= 100
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

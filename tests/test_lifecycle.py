@@ -1,4 +1,5 @@
 import pickle
+from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from itertools import combinations
 
@@ -6,9 +7,13 @@ import attrs
 import pytest
 
 from contracts import STRANGE, check_door, check_value
+from salespipeline.contacts import Contact
 from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError
 from salespipeline.lifecycle import (
     LIFECYCLE,
+    MOST_STATUSES,
+    OWNED_LIFECYCLE,
+    OWNED_STATUSES,
     RECYCLABLE_STATUSES,
     STANDARD_STATUSES,
     LeadStatus,
@@ -19,7 +24,7 @@ from salespipeline.lifecycle import (
     Team,
     handled_by,
 )
-from salespipeline.rules import Code, Rulebook
+from salespipeline.rules import Code, DeniedError, Odd, Rulebook
 
 FRESH = Status("fresh", kind="initial")
 CALLED = Status("called")
@@ -335,3 +340,111 @@ def test_a_strange_stage_or_scheme_has_no_team():
     check_door(lambda scheme: handled_by(LifecycleStage.SQL, scheme=scheme))
     for value in STRANGE:
         assert handled_by(LifecycleStage.SQL, value) is Team.SALES
+
+
+# Who may move a contact
+
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+OWNERS = {
+    LifecycleStage.SUBSCRIBER: {"marketing"},
+    LifecycleStage.LEAD: {"marketing"},
+    LifecycleStage.MQL: {"marketing"},
+    LifecycleStage.SQL: {"sales"},
+    LifecycleStage.OPPORTUNITY: {"sales"},
+    LifecycleStage.CUSTOMER: {"sales"},
+    LifecycleStage.EVANGELIST: {"sales", "success"},
+}
+
+
+@pytest.mark.parametrize("role", [*Team, "support", None])
+@pytest.mark.parametrize(("stage", "owners"), OWNERS.items())
+def test_each_team_moves_contacts_to_its_own_stages_only(stage, owners, role):
+    contact, _ = Contact.create("c-1", at=AT, by="form")
+    decision = contact.decide(stage, role=role, rulebook=OWNED_LIFECYCLE)
+    assert bool(decision) is (role in owners)
+    if role is None:
+        assert [denial.code for denial in decision.denials] == [Code.MISSING_FIELD]
+    elif role not in owners:
+        assert [denial.code for denial in decision.denials] == [Code.ROLE_NEEDED]
+
+
+def test_marketing_is_told_that_a_sales_qualified_lead_is_sales_word():
+    lead, _ = Contact.create(
+        "c-1", at=AT, by="form", role="marketing", stage="lead", rulebook=OWNED_LIFECYCLE
+    )
+    with pytest.raises(DeniedError) as caught:
+        lead.advance(
+            "sales_qualified_lead", at=AT, by="mia", role="marketing", rulebook=OWNED_LIFECYCLE
+        )
+    assert str(caught.value) == (
+        "cannot move contact 'c-1' from 'lead' to 'sales_qualified_lead': "
+        "the role must be 'sales' (it is 'marketing'); allowed: 'marketing_qualified_lead'"
+    )
+    lead, _ = lead.advance("sales_qualified_lead", at=AT, by="ada", role="sales",
+        rulebook=OWNED_LIFECYCLE)  # fmt: skip
+    assert lead.lifecycle_stage is LifecycleStage.SQL
+
+
+def test_the_owned_lifecycle_goes_forward_only_too():
+    for source, target in combinations(LifecycleStage, 2):
+        decision = OWNED_LIFECYCLE.decide(target, source, role="sales")
+        assert Code.BACKWARD in {denial.code for denial in decision.denials}
+
+
+def test_lead_status_is_sales_alone():
+    sql, _ = Contact.create("c-1", at=AT, by="ada", stage="sales_qualified_lead")
+    assert sql.lead_status == "new"
+    for status in OWNED_STATUSES.keys[1:]:
+        assert sql.decide_status(status, role="sales", scheme=OWNED_STATUSES)
+        for role in ("marketing", "success"):
+            decision = sql.decide_status(status, role=role, scheme=OWNED_STATUSES)
+            assert [denial.rule for denial in decision.denials] == ["sales only"]
+    denied = sql.decide_status("bad_timing", role="marketing", scheme=OWNED_STATUSES)
+    assert denied.explain("contact 'c-1'") == (
+        "cannot set the lead status 'bad_timing' of contact 'c-1': "
+        "the role must be 'sales' (it is 'marketing')"
+    )
+
+
+def test_the_owned_statuses_are_the_standard_ones():
+    assert OWNED_STATUSES.statuses == STANDARD_STATUSES.statuses
+    assert OWNED_STATUSES.active_in == STANDARD_STATUSES.active_in
+
+
+# What is odd about them
+
+
+@pytest.mark.parametrize(
+    "shipped", [STANDARD_STATUSES, RECYCLABLE_STATUSES, OWNED_STATUSES], ids=lambda x: x.name
+)
+def test_nothing_is_odd_about_a_scheme_that_ships(shipped):
+    assert shipped.lint() == ()
+
+
+@pytest.mark.parametrize("shipped", [LIFECYCLE, OWNED_LIFECYCLE], ids=lambda x: x.name)
+def test_nothing_is_odd_about_a_lifecycle_that_ships(shipped):
+    assert shipped.lint(forward_only=True) == ()
+
+
+def numbered(count, **facts):
+    statuses = [FRESH, *(Status(f"call_{n}") for n in range(1, count))]
+    return StatusScheme("many", statuses, **facts)
+
+
+def test_more_than_eight_statuses_are_odd_and_eight_are_not():
+    assert MOST_STATUSES == 8
+    assert numbered(8).lint() == ()
+    [finding] = numbered(9).lint()
+    assert finding.code is Odd.TOO_MANY_STATUSES
+    assert finding.message == "9 statuses are more than 8"
+    assert finding.states == numbered(9).keys
+
+
+def test_what_is_odd_about_the_rulebook_of_a_scheme_comes_first():
+    keys = numbered(9).keys
+    book = Rulebook.explicit("many", dict.fromkeys(keys[1:], keys[:1]) | {keys[0]: []},
+        creation=keys[:1])  # fmt: skip
+    assert [finding.code for finding in numbered(9, rulebook=book).lint()] == [
+        *[Odd.UNREACHABLE] * 8, Odd.TOO_MANY_STATUSES,
+    ]  # fmt: skip

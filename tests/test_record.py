@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import attrs
 import pytest
 
-from contracts import STRANGE, check_door
+from contracts import STRANGE, check_door, check_value
 from record_strategies import BOARD, START
+from salespipeline._drafts import EVENTS
 from salespipeline.contacts import Contact
 from salespipeline.deals import Deal
 from salespipeline.errors import (
@@ -24,6 +25,7 @@ from salespipeline.events import (
     Deleted,
     Direction,
     FieldSet,
+    LifecycleStageSet,
     Merged,
     NextStep,
     NextStepDone,
@@ -338,6 +340,13 @@ def test_replaying_nothing_leaves_what_there_was(record):
     assert type(record).replay([]) is None
 
 
+def test_what_an_event_does_not_change_is_held_on_to_field_by_field(record):
+    held = {name: f"the {name}" for name in record.names()} | {"version": 1}
+    event = ActivityRecorded(record="r-1", sequence=2, at=START, kind="call")
+    after = type(record)(**held).follow(event)
+    assert {name: getattr(after, name) for name in record.names()} == held | {"version": 2}
+
+
 def test_what_comes_after_a_deletion_brings_nothing_back(record):
     gone = Deleted(record="r-1", sequence=2, at=START)
     owner = OwnerChanged(record="r-1", sequence=3, at=START, owner="bob")
@@ -362,3 +371,25 @@ def test_an_event_that_runs_backwards_does_not_take_back_the_last_change(record)
     early = OwnerChanged(record="r-1", sequence=3, at=START - DAY, owner="eve")
     after = type(record).replay([early], late)
     assert (after.owner, after.changed_at) == ("eve", START + DAY)
+
+
+# Events that are written into a draft
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_a_draft_of_an_event_becomes_one_like_any_other(kind):
+    facts = {name: f"some {name}" for name in attrs.fields_dict(kind)}
+    draft = EVENTS[kind]()
+    for name, fact in facts.items():
+        setattr(draft, name, fact)
+    draft.__class__ = kind
+    check_value(draft, kind(**facts), *(kind(**facts | {name: "other"}) for name in facts))
+    assert type(draft) is kind
+
+
+def test_a_draft_starts_empty_and_takes_nothing_that_its_class_has_no_field_for():
+    draft = EVENTS[LifecycleStageSet]()
+    with pytest.raises(AttributeError):
+        draft.record  # noqa: B018 - the access is the test
+    with pytest.raises(AttributeError):
+        draft.another = 1

@@ -1515,3 +1515,13 @@ def test_pipelines_beside_the_mapping_must_be_pipelines():
             isinstance(value, list | tuple | set | dict | bytearray | bytes) and not value
         ),
     )
+
+
+def test_a_mapping_with_an_object_that_cannot_be_asked_anything_is_refused():
+    class Silent:
+        @property
+        def __class__(self):
+            raise RuntimeError("leave me alone")
+
+    with pytest.raises(InvalidValueError, match="it holds something that cannot be read"):
+        read_deals([], {"record": Silent()})

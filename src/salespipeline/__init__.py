@@ -1,8 +1,10 @@
 """Sales pipelines as plain values: contacts, deals, rules, histories and honest figures.
 
-The types and errors stand here; figures are functions of `salespipeline.metrics`, findings come
-from `salespipeline.audit`, readers of other systems' shapes are modules of
-`salespipeline.connectors`. These modules are imported when they are first asked for.
+The types and errors stand here. What must be so for a move is said in `salespipeline.conditions`,
+figures are functions of `salespipeline.metrics`, findings come from `salespipeline.audit` and
+`salespipeline.conformance`, readers of other systems' shapes are modules of
+`salespipeline.connectors`, forms to keep and to share come from `salespipeline.interchange`.
+These modules are imported when they are first asked for.
 """
 
 from importlib import import_module
@@ -52,7 +54,7 @@ from salespipeline.pipelines import (
     Pipeline,
     Stage,
 )
-from salespipeline.rules import Decision, DeniedError, Rulebook
+from salespipeline.rules import Decision, DeniedError, Override, Rulebook
 
 if TYPE_CHECKING:
     from salespipeline import audit, metrics
@@ -83,6 +85,7 @@ __all__ = [
     "NaiveTimeError",
     "NextStep",
     "Outcome",
+    "Override",
     "Period",
     "Pipeline",
     "ProbabilityBasis",
@@ -105,8 +108,16 @@ __all__ = [
 ]
 
 
+_LATER = frozenset(
+    {
+        "audit", "conditions", "conformance", "connectors", "interchange", "journey", "metrics",
+        "tallies", "triggers",
+    }
+)  # fmt: skip
+
+
 def __getattr__(name: str) -> ModuleType:
     """The module of that name, imported now."""
-    if name in {"audit", "connectors", "metrics", "tallies"}:
+    if name in _LATER:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

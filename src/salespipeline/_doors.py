@@ -103,6 +103,8 @@ def choice(kind: type[E], value: object, name: str) -> E:
     Raises:
         UnknownKeyError: There is none.
     """
+    if type(value) is kind:
+        return value
     try:
         return kind(instance(str, value, name))
     except (WrongTypeError, ValueError):

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from math import isfinite
-from typing import Self, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
 from salespipeline._doors import instance
 from salespipeline.errors import InvalidValueError, SalesPipelineError, WrongTypeError, brief
@@ -67,6 +67,10 @@ class Attributes(Mapping[str, Value]):
 
     def __getitem__(self, name: str) -> Value:
         return self._values[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a name, or the default; without the error that a mapping raises inside."""
+        return self._values.get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

@@ -69,6 +69,10 @@ UNKNOWN_STAGE = Check(
     "unknown_stage", Severity.ERROR, "a stage that its pipeline lacks",
     "add the stage to the pipeline, or name its successor in former; a reader takes it for open",
 )  # fmt: skip
+UNKNOWN_STATUS = Check(
+    "unknown_status", Severity.ERROR, "a status that its scheme lacks",
+    "add the status to the scheme, or name its successor in former",
+)  # fmt: skip
 WON_WITHOUT_AMOUNT = Check(
     "won_without_amount", Severity.ERROR, "a won deal has no amount",
     "enter the final amount; the average deal size is over the other won deals only",
@@ -102,9 +106,9 @@ STATUS_KEPT_AFTER_SQL = Check(
 CATALOGUE: Mapping[str, Check] = {
     check.code: check
     for check in (
-        CLOSED_BEFORE_OPENED, EVENT_BEFORE_CREATION, UNKNOWN_STAGE, WON_WITHOUT_AMOUNT,
-        STATUS_BEFORE_SQL, BACKWARD_LIFECYCLE, INSTANT_BACKWARD, OPEN_WITHOUT_OWNER,
-        SQL_WITHOUT_STATUS, STATUS_KEPT_AFTER_SQL,
+        CLOSED_BEFORE_OPENED, EVENT_BEFORE_CREATION, UNKNOWN_STAGE, UNKNOWN_STATUS,
+        WON_WITHOUT_AMOUNT, STATUS_BEFORE_SQL, BACKWARD_LIFECYCLE, INSTANT_BACKWARD,
+        OPEN_WITHOUT_OWNER, SQL_WITHOUT_STATUS, STATUS_KEPT_AFTER_SQL,
     )
 }  # fmt: skip
 """Every check by its code, the most harmful first."""
@@ -237,6 +241,9 @@ def _lifecycle(events: Sequence[Any], scheme: StatusScheme) -> Iterator[Finding]
             continue
         if status is not None and furthest not in scheme.active_in:
             yield _status(event, status, furthest, scheme)
+        if status is not None and scheme.current(status) not in scheme.keys:
+            message = f"scheme {scheme.name!r} has no status {status!r}"
+            yield _finding(UNKNOWN_STATUS, "contact", event, message)
 
 
 def _status(

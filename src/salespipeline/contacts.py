@@ -4,22 +4,19 @@ A command checks the rules and returns the next snapshot with the event to store
 nothing. A contact's furthest lifecycle stage counts: a recorded backward move changes nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, ClassVar, Self
 
 from attrs import evolve, frozen
 
 from salespipeline._doors import choice, gathered, instance, text
+from salespipeline._folds import CONTACT, Apply
 from salespipeline._record import (
-    SHARED,
-    Apply,
     Record,
-    as_is,
     check_attributes,
     check_id,
     check_start,
-    touch,
 )
 from salespipeline.attributes import EMPTY, Attributes
 from salespipeline.events import (
@@ -33,56 +30,16 @@ from salespipeline.events import (
 )
 from salespipeline.lifecycle import LIFECYCLE, STANDARD_STATUSES, LifecycleStage, StatusScheme
 from salespipeline.periods import check_date, utc
-from salespipeline.rules import Code, Decision, Denial, DeniedError, Rulebook, label
-
-
-def _created(draft: Any, event: Created) -> None:
-    draft.id = event.record
-    draft.lifecycle_stage = event.lifecycle_stage
-    draft.stage_since = None if event.lifecycle_stage is None else event.at
-    draft.changed_at = draft.created_at = event.at
-    draft.lead_status = event.lead_status
-    draft.status_since = None if event.lead_status is None else event.at
-    draft.revisit_on = None
-    draft.name, draft.email, draft.company = event.name, event.email, event.company
-    draft.account, draft.owner, draft.source = event.account, event.owner, event.source
-    draft.next_step = None
-    draft.opted_out = False
-    draft.approvals = frozenset()
-    draft.verdict = None
-    draft.attributes = event.attributes
-
-
-def _lifecycle_stage_set(draft: Any, event: LifecycleStageSet) -> None:
-    if draft.lifecycle_stage is None or event.stage.rank > draft.lifecycle_stage.rank:
-        draft.lifecycle_stage = event.stage
-        draft.stage_since = event.at
-        draft.approvals = frozenset()
-    _enter_status(draft, event.lead_status, event.at, None)
-    touch(draft, event)
-
-
-def _lead_status_set(draft: Any, event: LeadStatusSet) -> None:
-    _enter_status(draft, event.status, event.at, event.revisit_on)
-    touch(draft, event)
-
-
-def _enter_status(draft: Any, status: str | None, at: datetime, revisit_on: date | None) -> None:
-    if status != draft.lead_status:
-        draft.lead_status = status
-        draft.status_since = None if status is None else at
-        draft.revisit_on = None
-    draft.revisit_on = revisit_on or draft.revisit_on
-
-
-def _opted_out(draft: Any, event: OptedOut) -> None:
-    draft.opted_out = True
-    touch(draft, event)
-
-
-def _opted_in(draft: Any, event: OptedIn) -> None:
-    draft.opted_out = False
-    touch(draft, event)
+from salespipeline.rules import (
+    Code,
+    Decision,
+    Denial,
+    DeniedError,
+    Override,
+    Result,
+    Rulebook,
+    label,
+)
 
 
 @frozen(weakref_slot=False)
@@ -145,14 +102,7 @@ class Contact(Record):
     fields: ClassVar[Mapping[str, Callable[[object, str], Any]]] = dict.fromkeys(
         ("name", "email", "company", "account", "source"), text
     )
-    _applied: ClassVar[Mapping[type, Apply]] = {
-        Created: _created,
-        LifecycleStageSet: _lifecycle_stage_set,
-        LeadStatusSet: _lead_status_set,
-        OptedOut: _opted_out,
-        OptedIn: _opted_in,
-        **SHARED,
-    }
+    _applied: ClassVar[Mapping[type, Apply]] = CONTACT
 
     @classmethod
     def create(
@@ -171,6 +121,8 @@ class Contact(Record):
         source: str | None = None,
         attributes: Mapping[str, object] = EMPTY,
         start: Start = Start.EXACT,
+        context: Any = EMPTY,
+        override: Override | None = None,
         rulebook: Rulebook[LifecycleStage] = LIFECYCLE,
         scheme: StatusScheme = STANDARD_STATUSES,
     ) -> tuple[Self, Created]:
@@ -190,6 +142,8 @@ class Contact(Record):
             source: Where the lead came from.
             attributes: The adopter's own fields.
             start: Whether it came into being at that instant, or by then at the latest.
+            context: What else the rulebook's conditions may know.
+            override: Who overrides its denials, as what, and why.
             rulebook: Which stages a contact may begin in.
             scheme: Which lead status, if any, goes with the stage.
 
@@ -206,38 +160,71 @@ class Contact(Record):
             owner=(text, owner), source=(text, source), attributes=(check_attributes, attributes),
         )  # fmt: skip
         first: LifecycleStage | None = said["lifecycle_stage"]
+        said["lead_status"] = scheme.after(None, first)
         if first is not None:
-            _enforce(f"contact {said['record']!r}", rulebook.decide(None, first))
-        ruling = None if first is None else rulebook.ruling
-        event = Created(sequence=1, lead_status=scheme.after(None, first), ruling=ruling, **said)
-        created = cls.replay((event,))
-        return created, event  # type: ignore[return-value] # a creation leaves a snapshot
+            return cls.begun(Created, said, rulebook, first, context, override)
+        event = Created(sequence=1, **said)
+        return cls.replay((event,)), event  # type: ignore[return-value] # a creation leaves one
 
     def decide(
         self,
         stage: LifecycleStage | str,
         *,
         at: datetime | None = None,
+        by: str | None = None,
+        role: str | None = None,
+        context: Any = EMPTY,
+        override: Override | None = None,
         rulebook: Rulebook[LifecycleStage] = LIFECYCLE,
     ) -> Decision[LifecycleStage]:
         """Whether the contact may go to a lifecycle stage, with every reason why not.
 
+        Whatever the rulebook says, a stage below the present one is denied: the direction of the
+        lifecycle cannot be overridden, only an event voided.
+
         Args:
             stage: The stage to reach.
             at: When; None leaves the time out of the decision.
+            by: Who.
+            role: What they act as.
+            context: What else the rulebook's conditions may know.
+            override: Who overrides the rulebook's denials, as what, and why.
             rulebook: The rules of the lifecycle.
         """
         target = choice(LifecycleStage, stage, "lifecycle stage")
+        source = self.lifecycle_stage
         instance(Rulebook, rulebook, "rulebook")
-        decision = rulebook.decide(self.lifecycle_stage, target)
-        return decision.denied(self.too_early(at))
+        decision = rulebook.decide(
+            source, target, self,
+            at=at, by=by, role=role, entered_at=self.stage_since, context=context,
+        )  # fmt: skip
+        ahead = source is None or target.rank >= source.rank
+        if override is not None and ahead:
+            decision = rulebook.override(decision, override)
+        if source is not None and not (ahead and decision.result is Result.ALLOWED):
+            allowed = decision.alternatives or rulebook.allowed(
+                source, self,
+                at=at, by=by, role=role, entered_at=self.stage_since, context=context,
+            )  # fmt: skip
+            decision = _forward_only(decision, source, allowed)
+        early = self.too_early(at)
+        return decision.denied(early) if early else decision
 
     def options(
-        self, *, at: datetime | None = None, rulebook: Rulebook[LifecycleStage] = LIFECYCLE
+        self,
+        *,
+        at: datetime | None = None,
+        by: str | None = None,
+        role: str | None = None,
+        context: Any = EMPTY,
+        rulebook: Rulebook[LifecycleStage] = LIFECYCLE,
     ) -> tuple[Decision[LifecycleStage], ...]:
-        """One decision for each lifecycle stage, in order."""
+        """One decision for each lifecycle stage, in order; the arguments are those of `decide`."""
         instance(Rulebook, rulebook, "rulebook")
-        return tuple(self.decide(stage, at=at, rulebook=rulebook) for stage in rulebook.states)
+        return tuple(
+            self.decide(stage, at=at, by=by, role=role, context=context, rulebook=rulebook)
+            for stage in rulebook.states
+        )
 
     def advance(
         self,
@@ -246,6 +233,8 @@ class Contact(Record):
         at: datetime,
         by: str,
         role: str | None = None,
+        context: Any = EMPTY,
+        override: Override | None = None,
         rulebook: Rulebook[LifecycleStage] = LIFECYCLE,
         scheme: StatusScheme = STANDARD_STATUSES,
     ) -> tuple[Self, LifecycleStageSet]:
@@ -258,26 +247,35 @@ class Contact(Record):
             at: When.
             by: Who says so.
             role: What they act as.
+            context: What else the rulebook's conditions may know.
+            override: Who overrides the rulebook's denials, as what, and why.
             rulebook: The rules of the lifecycle.
             scheme: The lead statuses in use.
 
         Raises:
             DeniedError: The rulebook does not allow it; the error carries the decision.
         """
-        decision = self.decide(stage, at=at, rulebook=rulebook)
-        _enforce(self.subject, decision)
+        decision = self.decide(
+            stage, at=at, by=by, role=role, context=context, override=override, rulebook=rulebook
+        )
+        if decision.result is not Result.ALLOWED:
+            raise DeniedError(self.subject, decision)
         after = instance(StatusScheme, scheme, "scheme").after(self.lead_status, decision.target)
-        return self.happen(
-            LifecycleStageSet, at, by, role, stage=(as_is, decision.target),
-            stage_left=(as_is, self.lifecycle_stage), lead_status=(as_is, after),
-            ruling=(as_is, rulebook.ruling),
-        )  # fmt: skip
+        event = self.drafted(LifecycleStageSet, at, by, role)
+        event.stage, event.stage_left = decision.target, self.lifecycle_stage
+        event.lead_status, event.ruling = after, rulebook.ruling_on(decision)
+        return self.sealed(LifecycleStageSet, event)
 
     def decide_status(
         self,
         status: str,
         *,
         at: datetime | None = None,
+        by: str | None = None,
+        role: str | None = None,
+        revisit_on: date | None = None,
+        context: Any = EMPTY,
+        override: Override | None = None,
         scheme: StatusScheme = STANDARD_STATUSES,
     ) -> Decision[str]:
         """Whether the contact may get a lead status, with every reason why not.
@@ -285,14 +283,28 @@ class Contact(Record):
         Args:
             status: The key of the status.
             at: When; None leaves the time out of the decision.
+            by: Who.
+            role: What they act as.
+            revisit_on: The date to come back; conditions see the contact with it, or with none.
+            context: What else the scheme's conditions may know.
+            override: Who overrides the denials of the scheme's rulebook, as what, and why.
             scheme: The lead statuses in use.
         """
         book = instance(StatusScheme, scheme, "scheme").rulebook
         source = None if self.lead_status is None else scheme.current(self.lead_status)
-        decision = book.decide(source, scheme.current(text(status, "status")))
+        given = None if revisit_on is None else check_date(revisit_on, "revisit_on")
+        as_it_is = not book.rules or given == self.revisit_on
+        record = self if as_it_is else evolve(self, revisit_on=given)
+        decision = book.decide(
+            source, scheme.current(text(status, "status")), record,
+            at=at, by=by, role=role, entered_at=self.status_since, context=context,
+        )  # fmt: skip
+        if override is not None:
+            decision = book.override(decision, override)
         inactive = () if self.lifecycle_stage in scheme.active_in else (self._inactive(scheme),)
-        asked = evolve(decision, command=f"set the lead status {label(decision.target)} of")
-        return asked.denied((*inactive, *self.too_early(at)))
+        against = (*inactive, *self.too_early(at))
+        command = f"set the lead status {label(decision.target)} of"
+        return evolve(decision, command=command).denied(against)
 
     def _inactive(self, scheme: StatusScheme) -> Denial:
         active = tuple(stage for stage in LifecycleStage if stage in scheme.active_in)
@@ -303,11 +315,23 @@ class Contact(Record):
         return Denial(Code.STATUS_INACTIVE, scheme.name, field, stage, active, message)
 
     def status_options(
-        self, *, at: datetime | None = None, scheme: StatusScheme = STANDARD_STATUSES
+        self,
+        *,
+        at: datetime | None = None,
+        by: str | None = None,
+        role: str | None = None,
+        revisit_on: date | None = None,
+        context: Any = EMPTY,
+        scheme: StatusScheme = STANDARD_STATUSES,
     ) -> tuple[Decision[str], ...]:
-        """One decision for each lead status of a scheme, in order."""
+        """One decision for each lead status, in order, with the arguments of `decide_status`."""
         instance(StatusScheme, scheme, "scheme")
-        return tuple(self.decide_status(key, at=at, scheme=scheme) for key in scheme.keys)
+        return tuple(
+            self.decide_status(
+                key, at=at, by=by, role=role, revisit_on=revisit_on, context=context, scheme=scheme
+            )
+            for key in scheme.keys
+        )
 
     def set_lead_status(
         self,
@@ -317,6 +341,8 @@ class Contact(Record):
         by: str,
         role: str | None = None,
         revisit_on: date | None = None,
+        context: Any = EMPTY,
+        override: Override | None = None,
         scheme: StatusScheme = STANDARD_STATUSES,
     ) -> tuple[Self, LeadStatusSet]:
         """Set what sales does with the contact now, in any direction.
@@ -327,19 +353,28 @@ class Contact(Record):
             by: Who.
             role: What they act as.
             revisit_on: The date to come back, for a lead of bad timing.
+            context: What else the scheme's conditions may know.
+            override: Who overrides the denials of the scheme's rulebook, as what, and why.
             scheme: The lead statuses in use.
 
         Raises:
             DeniedError: The contact is on no stage with lead statuses, or the scheme's rulebook
                 does not allow it; the error carries the decision.
         """
-        decision = self.decide_status(status, at=at, scheme=scheme)
-        _enforce(self.subject, decision)
-        return self.happen(
-            LeadStatusSet, at, by, role, status=(as_is, decision.target),
-            status_left=(as_is, self.lead_status), revisit_on=(check_date, revisit_on),
-            ruling=(as_is, scheme.rulebook.ruling),
+        decision = self.decide_status(
+            status, at=at, by=by, role=role, revisit_on=revisit_on, context=context,
+            override=override, scheme=scheme,
         )  # fmt: skip
+        if not decision:
+            raise DeniedError(self.subject, decision)
+        if revisit_on is not None:
+            said = self.passed(at, by, role, revisit_on=(check_date, revisit_on))
+            revisit_on = said["revisit_on"]
+        event = self.drafted(LeadStatusSet, at, by, role)
+        event.status, event.status_left = text(decision.target, "status"), self.lead_status
+        event.revisit_on = revisit_on
+        event.ruling = scheme.rulebook.ruling_on(decision)
+        return self.sealed(LeadStatusSet, event)
 
     def opt_out(self, *, at: datetime, by: str, role: str | None = None) -> tuple[Self, OptedOut]:
         """Note that the person asked not to be contacted."""
@@ -349,14 +384,37 @@ class Contact(Record):
         """Note that the person agreed to be contacted."""
         return self.change(OptedIn, at, by, role)
 
+    def _thawed(self) -> Any:
+        draft = self._draft()
+        draft.id, draft.version = self.id, self.version
+        draft.lifecycle_stage, draft.stage_since = self.lifecycle_stage, self.stage_since
+        draft.changed_at, draft.created_at = self.changed_at, self.created_at
+        draft.lead_status, draft.status_since = self.lead_status, self.status_since
+        draft.revisit_on = self.revisit_on
+        draft.name, draft.email, draft.company = self.name, self.email, self.company
+        draft.account, draft.owner, draft.source = self.account, self.owner, self.source
+        draft.next_step, draft.opted_out = self.next_step, self.opted_out
+        draft.approvals, draft.verdict = self.approvals, self.verdict
+        draft.attributes = self.attributes
+        return draft
+
 
 Contact.prepare()
 
 
+def _forward_only(
+    decision: Decision[LifecycleStage], source: LifecycleStage, allowed: Iterable[LifecycleStage]
+) -> Decision[LifecycleStage]:
+    """A decision without the lower stages that a rulebook may allow."""
+    higher = tuple(stage for stage in allowed if stage > source)
+    target = decision.target
+    there = any(denial.code == Code.BACKWARD for denial in decision.denials)
+    if target.rank >= source.rank or there or decision.result is Result.NO_SUCH_MOVE:
+        return evolve(decision, alternatives=higher)
+    message = "the lifecycle moves forward only, whatever allows it"
+    denial = Denial(Code.BACKWARD, "lifecycle", "target", target, higher, message)
+    return evolve(decision.denied((denial,)), alternatives=higher)
+
+
 def _stage(value: object, _name: str) -> LifecycleStage:
     return choice(LifecycleStage, value, "lifecycle stage")
-
-
-def _enforce(subject: str, decision: Decision[Any]) -> None:
-    if not decision:
-        raise DeniedError(subject, decision)

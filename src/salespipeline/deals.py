@@ -9,20 +9,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Self, cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from salespipeline._doors import choice, gathered, instance, text
+from salespipeline._folds import DEAL, Apply
 from salespipeline._record import (
-    SHARED,
-    Apply,
     Door,
     Record,
-    as_is,
     check_attributes,
     check_contacts,
     check_id,
     check_start,
-    touch,
 )
 from salespipeline.attributes import EMPTY, Attributes
 from salespipeline.errors import InvalidValueError
@@ -38,11 +35,11 @@ from salespipeline.events import (
     Moved,
     NextStep,
     Opened,
+    Probability,
     ProbabilityBasis,
     ProbabilitySet,
     Reopened,
     SaleType,
-    StageEntered,
     Start,
     Term,
     Won,
@@ -50,100 +47,7 @@ from salespipeline.events import (
 from salespipeline.money import Money
 from salespipeline.periods import check_date, utc
 from salespipeline.pipelines import Outcome, Pipeline, check_probability
-from salespipeline.rules import Code, Decision, Denial, DeniedError
-
-
-@frozen
-class Probability:
-    """A deal's own chance of being won, apart from its stage's.
-
-    Attributes:
-        value: From 0 to 1.
-        basis: By hand until the next move, by hand for good, or from a model.
-    """
-
-    value: Decimal
-    basis: ProbabilityBasis
-
-
-def _opened(draft: Any, event: Opened) -> None:
-    draft.id = event.record
-    draft.pipeline, draft.stage = event.pipeline, event.stage
-    draft.stage_since = draft.changed_at = draft.opened_at = event.at
-    draft.outcome = event.outcome
-    draft.closed_at = None if event.outcome is Outcome.OPEN else event.at
-    draft.closed_from = draft.reason = None
-    draft.title, draft.amount, draft.account = event.title, event.amount, event.account
-    draft.contacts, draft.owner, draft.source = event.contacts, event.owner, event.source
-    draft.sale_type, draft.expected_close = event.sale_type, event.expected_close
-    draft.forecast_category = draft.probability = None
-    draft.term, draft.renews = event.term, event.renews
-    draft.next_step = draft.verdict = None
-    draft.approvals = frozenset()
-    draft.attributes = event.attributes
-
-
-def _moved(draft: Any, event: StageEntered) -> None:
-    if event.stage != draft.stage or event.pipeline != draft.pipeline:
-        draft.stage_since = event.at
-        draft.approvals = frozenset()
-        if draft.probability is not None and draft.probability.basis is ProbabilityBasis.UNTIL_MOVE:
-            draft.probability = None
-    draft.pipeline, draft.stage = event.pipeline, event.stage
-    touch(draft, event)
-
-
-def _close(draft: Any, event: Won | Lost, outcome: Outcome) -> None:
-    draft.outcome, draft.closed_at, draft.reason = outcome, event.at, event.reason
-    draft.closed_from = event.stage_left
-    if event.amount is not None:
-        draft.amount = event.amount
-    _moved(draft, event)
-
-
-def _won(draft: Any, event: Won) -> None:
-    _close(draft, event, Outcome.WON)
-
-
-def _lost(draft: Any, event: Lost) -> None:
-    _close(draft, event, Outcome.LOST)
-
-
-def _reopened(draft: Any, event: Reopened) -> None:
-    draft.outcome = Outcome.OPEN
-    draft.closed_at = draft.closed_from = draft.reason = None
-    _moved(draft, event)
-
-
-def _amount_changed(draft: Any, event: AmountChanged) -> None:
-    draft.amount = event.amount
-    touch(draft, event)
-
-
-def _close_date_changed(draft: Any, event: CloseDateChanged) -> None:
-    draft.expected_close = event.expected_close
-    touch(draft, event)
-
-
-def _probability_set(draft: Any, event: ProbabilitySet) -> None:
-    value = event.probability
-    draft.probability = None if value is None else Probability(value, event.basis)
-    touch(draft, event)
-
-
-def _forecast_category_set(draft: Any, event: ForecastCategorySet) -> None:
-    draft.forecast_category = event.category
-    touch(draft, event)
-
-
-def _contact_linked(draft: Any, event: ContactLinked) -> None:
-    draft.contacts = tuple(dict.fromkeys((*draft.contacts, event.contact)))
-    touch(draft, event)
-
-
-def _contact_unlinked(draft: Any, event: ContactUnlinked) -> None:
-    draft.contacts = tuple(each for each in draft.contacts if each != event.contact)
-    touch(draft, event)
+from salespipeline.rules import Code, Decision, Denial, DeniedError, Override, Result
 
 
 def _sale_type(value: object, name: str) -> SaleType:
@@ -259,21 +163,7 @@ class Deal(Record):
         "sale_type": _sale_type,
         "term": _term,
     }
-    _applied: ClassVar[Mapping[type, Apply]] = {
-        Opened: _opened,
-        Moved: _moved,
-        Won: _won,
-        Lost: _lost,
-        Reopened: _reopened,
-        AmountChanged: _amount_changed,
-        ConcessionMade: touch,
-        CloseDateChanged: _close_date_changed,
-        ProbabilitySet: _probability_set,
-        ForecastCategorySet: _forecast_category_set,
-        ContactLinked: _contact_linked,
-        ContactUnlinked: _contact_unlinked,
-        **SHARED,
-    }
+    _applied: ClassVar[Mapping[type, Apply]] = DEAL
 
     @classmethod
     def open(
@@ -297,6 +187,8 @@ class Deal(Record):
         renews: str | None = None,
         attributes: Mapping[str, object] = EMPTY,
         start: Start = Start.EXACT,
+        context: Any = EMPTY,
+        override: Override | None = None,
     ) -> tuple[Self, Opened]:
         """A new deal and the event that opens it.
 
@@ -319,6 +211,8 @@ class Deal(Record):
             renews: The id of the deal that it renews.
             attributes: The adopter's own fields.
             start: Whether it came into being at that instant, or by then at the latest.
+            context: What else the rulebook's conditions may know.
+            override: Who overrides its denials, as what, and why.
 
         Raises:
             DeniedError: The pipeline's rulebook lets no deal begin there.
@@ -334,36 +228,89 @@ class Deal(Record):
             term=(_term, term), renews=(text, renews), attributes=(check_attributes, attributes),
         )  # fmt: skip
         said["stage"] = key = pipeline.current(said["stage"])
-        if not (decision := book.decide(None, key)):
-            raise DeniedError(f"deal {said['record']!r}", decision)
-        said |= {"pipeline": pipeline.key, "outcome": pipeline.outcome(key), "ruling": book.ruling}
-        event = Opened(sequence=1, **said)
-        opened = cls.replay((event,))
-        return opened, event  # type: ignore[return-value] # an opening leaves a snapshot
+        said |= {"pipeline": pipeline.key, "outcome": pipeline.outcomes.get(key, Outcome.OPEN)}
+        return cls.begun(Opened, said, book, key, context, override)
 
     def decide(
-        self, stage: str, *, pipeline: Pipeline, at: datetime | None = None
+        self,
+        stage: str,
+        *,
+        pipeline: Pipeline,
+        at: datetime | None = None,
+        by: str | None = None,
+        role: str | None = None,
+        reason: str | None = None,
+        amount: Money | None = None,
+        context: Any = EMPTY,
+        override: Override | None = None,
     ) -> Decision[str]:
         """Whether the deal may go to a stage, with every reason why not.
 
-        A deal that comes from another pipeline begins anew in this one.
+        A deal that comes from another pipeline begins anew in this one. Conditions are judged by
+        the deal as it is, a move that closes it by the reason and final amount given with it.
 
         Args:
             stage: The key of the stage to enter.
             pipeline: The pipeline of that stage, whose rulebook decides.
             at: When; None leaves the time out of the decision.
+            by: Who.
+            role: What they act as.
+            reason: Why it would be won or lost.
+            amount: The final amount, if it is another.
+            context: What else the rulebook's conditions may know.
+            override: Who overrides the rulebook's denials, as what, and why.
         """
         same = instance(Pipeline, pipeline, "pipeline").key == self.pipeline
         source = pipeline.current(self.stage) if same else None
-        decision = pipeline.rulebook.decide(source, pipeline.current(text(stage, "stage")))
-        return decision.denied(self.too_early(at))
+        target, book = pipeline.current(text(stage, "stage")), pipeline.rulebook
+        record = self
+        outcome = pipeline.outcomes.get(target, Outcome.OPEN)
+        if book.rules and outcome is not Outcome.OPEN and outcome is not self.outcome:
+            record = self.closed_with(reason, amount)
+        decision = book.decide(
+            source, target, record,
+            at=at, by=by, role=role, entered_at=self.stage_since, context=context,
+        )  # fmt: skip
+        if override is not None:
+            decision = book.override(decision, override)
+        early = self.too_early(at)
+        return decision.denied(early) if early else decision
+
+    def closed_with(self, reason: str | None, amount: Money | None) -> Self:
+        """The deal as conditions on closing it see it: with the reason and the final amount.
+
+        Args:
+            reason: Why it would be won or lost; None for no reason.
+            amount: The final amount; None where it is the amount before.
+        """
+        gathered(self.subject, reason=(text, reason), amount=(_amount, amount))
+        if reason == self.reason and amount is None:
+            return self
+        return evolve(self, reason=reason, amount=self.amount if amount is None else amount)
 
     def options(
-        self, *, pipeline: Pipeline, at: datetime | None = None
+        self,
+        *,
+        pipeline: Pipeline,
+        at: datetime | None = None,
+        by: str | None = None,
+        role: str | None = None,
+        reason: str | None = None,
+        amount: Money | None = None,
+        context: Any = EMPTY,
     ) -> tuple[Decision[str], ...]:
-        """One decision for each stage of a pipeline, implicit closing stages last."""
+        """One decision for each stage of a pipeline, implicit closing stages last.
+
+        The arguments are those of `decide`.
+        """
         states = instance(Pipeline, pipeline, "pipeline").rulebook.states
-        return tuple(self.decide(stage, pipeline=pipeline, at=at) for stage in states)
+        return tuple(
+            self.decide(
+                stage, pipeline=pipeline, at=at, by=by, role=role,
+                reason=reason, amount=amount, context=context,
+            )
+            for stage in states
+        )  # fmt: skip
 
     def move(
         self,
@@ -375,6 +322,8 @@ class Deal(Record):
         role: str | None = None,
         reason: str | None = None,
         amount: Money | None = None,
+        context: Any = EMPTY,
+        override: Override | None = None,
     ) -> tuple[Self, Moved | Won | Lost | Reopened]:
         """Go to another stage; entering a won or lost one wins or loses the deal.
 
@@ -386,27 +335,35 @@ class Deal(Record):
             role: What they act as.
             reason: Why it was won or lost; only where this closes the deal.
             amount: The final amount; only where this closes the deal.
+            context: What else the rulebook's conditions may know.
+            override: Who overrides the rulebook's denials, as what, and why.
 
         Raises:
             DeniedError: The rulebook does not allow it; the error carries the decision.
             InvalidValueError: A reason or amount is given, and the move closes nothing.
         """
-        decision = self.decide(stage, pipeline=pipeline, at=at)
-        if not decision:
+        decision = self.decide(
+            stage, pipeline=pipeline, at=at, by=by, role=role,
+            reason=reason, amount=amount, context=context, override=override,
+        )  # fmt: skip
+        if decision.result is not Result.ALLOWED:
             raise DeniedError(self.subject, decision)
-        kind = self._kind_of_move(pipeline.outcome(decision.target))
-        closing: dict[str, Door] = {"reason": (text, reason), "amount": (_amount, amount)}
-        if kind is Moved or kind is Reopened:
-            given = [name for name, (_, fact) in closing.items() if fact is not None]
-            if given:
+        kind = self._kind_of_move(pipeline.outcomes[decision.target])
+        if reason is not None or amount is not None:
+            closing: dict[str, Door] = {"reason": (text, reason), "amount": (_amount, amount)}
+            if kind is Moved or kind is Reopened:
+                given = (name for name, (_, fact) in closing.items() if fact is not None)
                 faults = (f"{name} given, and the move closes nothing" for name in given)
                 raise InvalidValueError("move", tuple(faults))
-            closing = {}
-        return self.happen(
-            kind, at, by, role, pipeline=(as_is, pipeline.key), stage=(as_is, decision.target),
-            pipeline_left=(as_is, self.pipeline), stage_left=(as_is, self.stage),
-            ruling=(as_is, pipeline.rulebook.ruling), **closing,
-        )  # fmt: skip
+            said = self.passed(at, by, role, **closing)
+            reason, amount = said["reason"], said["amount"]
+        event = self.drafted(kind, at, by, role)
+        event.pipeline, event.stage = pipeline.key, text(decision.target, "stage")
+        event.pipeline_left, event.stage_left = self.pipeline, self.stage
+        event.ruling = pipeline.rulebook.ruling_on(decision)
+        if kind is Won or kind is Lost:
+            event.reason, event.amount = reason, amount
+        return self.sealed(kind, event)
 
     def _closing_stage(self, pipeline: Pipeline, stage: str | None, outcome: Outcome) -> str:
         """The stage given, which must be of an outcome; else the deal's own, or the first of it."""
@@ -434,6 +391,8 @@ class Deal(Record):
         stage: str | None = None,
         reason: str | None = None,
         amount: Money | None = None,
+        context: Any = EMPTY,
+        override: Override | None = None,
     ) -> tuple[Self, Moved | Won]:
         """Go to a won stage: the pipeline's first, if none is given and the deal is not won yet.
 
@@ -445,6 +404,8 @@ class Deal(Record):
             stage: The key of a won stage.
             reason: Why it was won.
             amount: The final amount.
+            context: What else the rulebook's conditions may know.
+            override: Who overrides the rulebook's denials, as what, and why.
 
         Raises:
             DeniedError: The rulebook does not allow it.
@@ -452,8 +413,9 @@ class Deal(Record):
         """
         key = self._closing_stage(pipeline, stage, Outcome.WON)
         after, event = self.move(
-            key, at=at, by=by, pipeline=pipeline, role=role, reason=reason, amount=amount
-        )
+            key, at=at, by=by, pipeline=pipeline, role=role, reason=reason, amount=amount,
+            context=context, override=override,
+        )  # fmt: skip
         return after, cast("Moved | Won", event)
 
     def lose(
@@ -466,6 +428,8 @@ class Deal(Record):
         stage: str | None = None,
         reason: str | None = None,
         amount: Money | None = None,
+        context: Any = EMPTY,
+        override: Override | None = None,
     ) -> tuple[Self, Moved | Lost]:
         """Go to a lost stage: the pipeline's first, if none is given and the deal is not lost yet.
 
@@ -477,6 +441,8 @@ class Deal(Record):
             stage: The key of a lost stage.
             reason: Why it was lost.
             amount: The final amount.
+            context: What else the rulebook's conditions may know.
+            override: Who overrides the rulebook's denials, as what, and why.
 
         Raises:
             DeniedError: The rulebook does not allow it.
@@ -484,8 +450,9 @@ class Deal(Record):
         """
         key = self._closing_stage(pipeline, stage, Outcome.LOST)
         after, event = self.move(
-            key, at=at, by=by, pipeline=pipeline, role=role, reason=reason, amount=amount
-        )
+            key, at=at, by=by, pipeline=pipeline, role=role, reason=reason, amount=amount,
+            context=context, override=override,
+        )  # fmt: skip
         return after, cast("Moved | Lost", event)
 
     def reopen(
@@ -496,8 +463,19 @@ class Deal(Record):
         pipeline: Pipeline,
         role: str | None = None,
         stage: str | None = None,
+        context: Any = EMPTY,
+        override: Override | None = None,
     ) -> tuple[Self, Reopened]:
         """Go back to an open stage: if none is given the one it was closed from, else the first.
+
+        Args:
+            at: When.
+            by: Who.
+            pipeline: The pipeline.
+            role: What they act as.
+            stage: The key of an open stage.
+            context: What else the rulebook's conditions may know.
+            override: Who overrides the rulebook's denials, as what, and why.
 
         Raises:
             DeniedError: The deal is not closed, or the rulebook does not allow it.
@@ -510,7 +488,9 @@ class Deal(Record):
             denial = Denial(Code.NOT_CLOSED, self.kind, "outcome", self.outcome, wanted, why)
             decision = self.decide(key, pipeline=pipeline, at=at).denied((denial,))
             raise DeniedError(self.subject, decision)
-        after, event = self.move(key, at=at, by=by, pipeline=pipeline, role=role)
+        after, event = self.move(
+            key, at=at, by=by, pipeline=pipeline, role=role, context=context, override=override
+        )
         return after, cast("Reopened", event)
 
     def _open_again(self, pipeline: Pipeline) -> str:
@@ -602,6 +582,22 @@ class Deal(Record):
     ) -> tuple[Self, ContactUnlinked]:
         """Note that a contact takes part in the deal no longer."""
         return self.change(ContactUnlinked, at, by, role, "contact", contact=(text, contact))
+
+    def _thawed(self) -> Any:
+        draft = self._draft()
+        draft.id, draft.version = self.id, self.version
+        draft.pipeline, draft.stage, draft.outcome = self.pipeline, self.stage, self.outcome
+        draft.stage_since, draft.changed_at = self.stage_since, self.changed_at
+        draft.opened_at, draft.closed_at = self.opened_at, self.closed_at
+        draft.closed_from, draft.reason = self.closed_from, self.reason
+        draft.title, draft.amount, draft.account = self.title, self.amount, self.account
+        draft.contacts, draft.owner, draft.source = self.contacts, self.owner, self.source
+        draft.sale_type, draft.expected_close = self.sale_type, self.expected_close
+        draft.forecast_category, draft.probability = self.forecast_category, self.probability
+        draft.term, draft.renews, draft.next_step = self.term, self.renews, self.next_step
+        draft.approvals, draft.verdict = self.approvals, self.verdict
+        draft.attributes = self.attributes
+        return draft
 
 
 Deal.prepare()

@@ -106,6 +106,19 @@ class NextStep:
 
 
 @frozen
+class Probability:
+    """A deal's own chance of being won, apart from its stage's.
+
+    Attributes:
+        value: From 0 to 1.
+        basis: By hand until the next move, by hand for good, or from a model.
+    """
+
+    value: Decimal
+    basis: ProbabilityBasis
+
+
+@frozen
 class Origin:
     """Where an event stood before its history was merged into another.
 

@@ -11,10 +11,11 @@ from functools import lru_cache
 from operator import sub
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar, cast, get_args
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from salespipeline._doors import choice, instances
+from salespipeline._doors import choice, instance, instances
 from salespipeline._record import Record
+from salespipeline._voiding import decide_void, voided, voids
 from salespipeline.contacts import Contact
 from salespipeline.deals import Deal
 from salespipeline.errors import HistoryError, brief
@@ -36,13 +37,18 @@ from salespipeline.events import (
     Voided,
     Won,
 )
+from salespipeline.lifecycle import STANDARD_STATUSES, StatusScheme
 from salespipeline.money import Money
 from salespipeline.periods import utc
 from salespipeline.pipelines import Outcome
+from salespipeline.rules import Decision
 
 R = TypeVar("R", bound=Record)
 E = TypeVar("E", bound=Event)
 
+
+Meant: TypeAlias = tuple[Event | int | Identity, ...]
+"""Events by themselves, their sequence numbers or their identities."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _UNORDERED = frozenset({Voided, Deleted})
@@ -239,11 +245,8 @@ class History(Generic[R, E]):
 
     def _holding(self, events: Sequence[E], voiding: Sequence[E]) -> tuple[E, ...]:
         """The events without those voided; none where the creation is not among them."""
-        voided: set[Identity] = set()
-        for event in reversed(voiding):  # a void that is itself voided counts for nothing
-            if isinstance(event, Voided) and event.identity not in voided:
-                voided.add(event.voids)
-        held = tuple(event for event in events if event.identity not in voided)
+        mistaken = voided(voiding)
+        held = tuple(event for event in events if event.identity not in mistaken)
         return held if held and type(held[0]) is self._creation else ()
 
     def as_of(self, as_of: datetime, *, reading: Reading = Reading.AS_KNOWN_THEN) -> R | None:
@@ -256,13 +259,98 @@ class History(Generic[R, E]):
         Returns:
             The snapshot, or None before the creation and after the deletion.
         """
-        return cast("R | None", self.snapshot_type.replay(self.known(as_of, reading=reading)))
+        record = self.snapshot_type.replay(self.known(as_of, reading=reading))
+        if record is not None and reading == Reading.AS_KNOWN_NOW:  # voided events count, too
+            at = utc(as_of)
+            record = evolve(
+                cast("Any", record), version=max(e.sequence for e in self.events if e.at <= at)
+            )
+        return cast("R | None", record)
 
     @property
     def latest(self) -> R | None:
         """The record after all its events, with every void applied; None once deleted."""
         held = self._holding(self.events, self.events)
         return cast("R | None", self.snapshot_type.replay(held))
+
+    def decide_void(
+        self,
+        *mistakes: Event | int | Identity,
+        at: datetime | None = None,
+        with_dependants: bool = False,
+    ) -> Decision[tuple[int, ...]]:
+        """Whether events may be voided, with every reason why not.
+
+        Args:
+            mistakes: The events, as for `void`.
+            at: When; None leaves the time out of the decision.
+            with_dependants: Whether to void what depends on them, too.
+
+        Returns:
+            The decision, about the sequence numbers of the events. Its denial with the code
+            ``has_dependants`` has the numbers of all events that depend on them.
+
+        Raises:
+            UnknownKeyError: It is no event of this history.
+        """
+        return self._decide_void(mistakes, at=at, with_dependants=with_dependants)
+
+    def void(
+        self,
+        *mistakes: Event | int | Identity,
+        at: datetime,
+        by: str,
+        why: str,
+        role: str | None = None,
+        with_dependants: bool = False,
+    ) -> tuple[Self, tuple[Voided, ...]]:
+        """Let mistaken events count for nothing, or voids, so that what they voided counts again.
+
+        An event depends on another if, without the other, the record is not there, or is not in
+        the stage or status that the event says it left. What it says and was not so before
+        depends on nothing; nor does a stage left that is not known.
+
+        Args:
+            mistakes: The events to void together: each an event of this history, its sequence
+                number or its identity. Events of one identity are voided together.
+            at: When.
+            by: Who says so.
+            why: Their reason.
+            role: What they act as.
+            with_dependants: Whether to void what depends on them, too.
+
+        Returns:
+            The history with the voids, and the voids: first of what depends on the mistakes, then
+            of the mistakes, each from last to first.
+
+        Raises:
+            DeniedError: One is voided already, something depends on one, there is no such record
+                any more, what was voided cannot come back, or this is before the last change.
+                The error carries the decision.
+            UnknownKeyError: It is no event of this history.
+
+        >>> day = datetime(2026, 3, 1, tzinfo=UTC)
+        >>> contact, created = Contact.create("c-1", at=day, by="form", stage="lead")
+        >>> contact, mistake = contact.advance("customer", at=day, by="ada")
+        >>> history = ContactHistory([created, mistake])
+        >>> history, (void,) = history.void(mistake, at=day, by="ada", why="a namesake bought")
+        >>> history.latest.lifecycle_stage.value, void.sequence, void.voids
+        ('lead', 3, ('c-1', 2))
+        """
+        return self._void(
+            mistakes, at=at, by=by, why=why, role=role, with_dependants=with_dependants
+        )
+
+    def _decide_void(
+        self, mistakes: Meant, *, scheme: StatusScheme = STANDARD_STATUSES, **facts: Any
+    ) -> Decision[tuple[int, ...]]:
+        return decide_void(self.snapshot_type, self.events, mistakes, scheme=scheme, **facts)
+
+    def _void(
+        self, mistakes: Meant, *, scheme: StatusScheme = STANDARD_STATUSES, **facts: Any
+    ) -> tuple[Self, tuple[Voided, ...]]:
+        more = voids(self.snapshot_type, self.events, mistakes, scheme=scheme, **facts)
+        return type(self)((*self.events, *more)), more
 
 
 @frozen
@@ -282,6 +370,67 @@ class ContactHistory(History[Contact, ContactEvent]):
     snapshot_type = Contact
     _kinds = frozenset(get_args(ContactEvent))
     _creation = Created
+
+    def decide_void(
+        self,
+        *mistakes: Event | int | Identity,
+        at: datetime | None = None,
+        with_dependants: bool = False,
+        scheme: StatusScheme = STANDARD_STATUSES,
+    ) -> Decision[tuple[int, ...]]:
+        """Whether events may be voided, with every reason why not.
+
+        Args:
+            mistakes: The events, as for `void`.
+            at: When; None leaves the time out of the decision.
+            with_dependants: Whether to void what depends on them, too.
+            scheme: The lead statuses in use.
+
+        Returns:
+            The decision, as of `History.decide_void`.
+
+        Raises:
+            UnknownKeyError: It is no event of this history.
+        """
+        return self._decide_void(mistakes, at=at, with_dependants=with_dependants, scheme=scheme)
+
+    def void(
+        self,
+        *mistakes: Event | int | Identity,
+        at: datetime,
+        by: str,
+        why: str,
+        role: str | None = None,
+        with_dependants: bool = False,
+        scheme: StatusScheme = STANDARD_STATUSES,
+    ) -> tuple[Self, tuple[Voided, ...]]:
+        """Let mistaken events count for nothing, as `History.void` does.
+
+        A lead status that was set depends on the lifecycle stage, too: the scheme must be active
+        in the one that the contact is on without the mistakes. A change of stage that kept the
+        lead status depends on the events that led to it.
+
+        Args:
+            mistakes: The events to void together: each an event of this history, its sequence
+                number or its identity. Events of one identity are voided together.
+            at: When.
+            by: Who says so.
+            why: Their reason.
+            role: What they act as.
+            with_dependants: Whether to void what depends on them, too.
+            scheme: The lead statuses in use.
+
+        Returns:
+            The history with the voids, and the voids, as of `History.void`.
+
+        Raises:
+            DeniedError: Something stands against it, as in `History.void`.
+            UnknownKeyError: It is no event of this history.
+        """
+        return self._void(
+            mistakes, at=at, by=by, why=why, role=role, with_dependants=with_dependants,
+            scheme=scheme,
+        )  # fmt: skip
 
     def visits(
         self, as_of: datetime, *, reading: Reading = Reading.AS_KNOWN_THEN
@@ -306,18 +455,33 @@ class ContactHistory(History[Contact, ContactEvent]):
         return log.visits()
 
     def status_visits(
-        self, as_of: datetime, *, reading: Reading = Reading.AS_KNOWN_THEN
+        self,
+        as_of: datetime,
+        *,
+        reading: Reading = Reading.AS_KNOWN_THEN,
+        scheme: StatusScheme | None = None,
     ) -> tuple[Visit, ...]:
-        """The stays in lead statuses up to an instant, in order; none while there is no status."""
+        """The stays in lead statuses up to an instant, in order; none while there is no status.
+
+        Args:
+            as_of: The instant to judge from.
+            reading: From which knowledge.
+            scheme: The lead statuses in use: a retired key is read as its successor.
+        """
+        now = None if scheme is None else instance(StatusScheme, scheme, "scheme")
         log = _Log()
         for event in self.known(as_of, reading=reading):
+            if isinstance(event, LeadStatusSet):
+                status = event.status
+            elif isinstance(event, Created | LifecycleStageSet):
+                status = event.lead_status
+            else:
+                continue
             if isinstance(event, Created):
                 log.begin(event)
-                log.enter(event.lead_status, None, event.at)
-            elif isinstance(event, LifecycleStageSet):
-                log.enter(event.lead_status, None, event.at)
-            elif isinstance(event, LeadStatusSet):
-                log.enter(event.status, None, event.at)
+            log.enter(
+                status if now is None or status is None else now.current(status), None, event.at
+            )
         return log.visits()
 
 

@@ -9,14 +9,21 @@ Source: "Lead Status vs Lifecycle Stage: The Key Distinctions Every Sales Team M
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Self, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from attrs import Factory, field, frozen
 
 from salespipeline._doors import choice, instance, instances, repeated, text
 from salespipeline.attributes import Attributes
+from salespipeline.conditions import made_by
 from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError, brief
-from salespipeline.rules import Rulebook, label
+from salespipeline.rules import Rule, Rulebook, label
+
+if TYPE_CHECKING:
+    from salespipeline.rules import Finding
+
+_NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
 class LifecycleStage(StrEnum):
@@ -87,6 +94,42 @@ class LeadStatus(StrEnum):
     BAD_TIMING = "bad_timing"
 
 
+class Team(StrEnum):
+    """Who works a contact now."""
+
+    MARKETING = "marketing"
+    SALES = "sales"
+    SUCCESS = "success"
+
+
+OWNED_LIFECYCLE = Rulebook.forward(
+    "owned lifecycle",
+    LifecycleStage,
+    meaning="the lifecycle moves forward only",
+    rules=[
+        Rule(
+            "marketing up to MQL", made_by(Team.MARKETING),
+            targets=[LifecycleStage.SUBSCRIBER, LifecycleStage.LEAD, LifecycleStage.MQL],
+            meaning="marketing finds and nurtures people until sales should look at them",
+        ),
+        Rule(
+            "sales beyond", made_by(Team.SALES),
+            targets=[LifecycleStage.SQL, LifecycleStage.OPPORTUNITY, LifecycleStage.CUSTOMER],
+            meaning="only sales says that somebody is worth pursuing, and what became of it",
+        ),
+        Rule(
+            "sales or success for advocates", made_by(Team.SALES, Team.SUCCESS),
+            targets=[LifecycleStage.EVANGELIST],
+            meaning="those who serve a customer know who promotes the business",
+        ),
+    ],
+)  # fmt: skip
+"""The lifecycle with owners: marketing moves up to MQL, sales beyond, by the role of a move."""
+
+MOST_STATUSES = 8
+"""How many lead statuses people can still decide between."""
+
+
 class StatusKind(StrEnum):
     """What a lead status means for the work on the lead."""
 
@@ -141,7 +184,8 @@ def _statuses(value: object) -> tuple[Status, ...]:
 
 
 def _active_in(value: object) -> frozenset[LifecycleStage]:
-    return frozenset(instances(LifecycleStage, value, "active_in"))
+    keys = instances(str, value, "active_in")
+    return frozenset(choice(LifecycleStage, key, "lifecycle stage") for key in keys)
 
 
 def _rulebook(value: object) -> Rulebook[str]:
@@ -263,6 +307,40 @@ class StatusScheme:
             return None
         return self.initial.key if status is None else status
 
+    def lint(self) -> "tuple[Finding, ...]":
+        """What is odd about the scheme and its rulebook, the most harmful first.
+
+        What `Rulebook.lint` looks for; and more than eight statuses, between which people can no
+        longer decide.
+
+        Source: "Lead Status vs Lifecycle Stage: The Key Distinctions Every Sales Team Must
+        Understand".
+        """
+        from salespipeline.rules import Finding, Odd  # noqa: PLC0415 - imported by those who ask
+
+        found = self.rulebook.lint()
+        if len(self.statuses) > MOST_STATUSES:
+            many = f"{len(self.statuses)} statuses are more than {MOST_STATUSES}"
+            found += (Finding(Odd.TOO_MANY_STATUSES, many, self.keys),)
+        return tuple(sorted(found, key=lambda each: list(Odd).index(each.code)))
+
+    def playbook(self, *, entries: Mapping[str, str] = _NONE) -> str:
+        """The scheme as a Markdown page to agree on, with a section for each status.
+
+        Each says the status's meaning, owner, entry, exit and next step; the rules stand below.
+
+        Args:
+            entries: By status, what makes sales set it.
+
+        Raises:
+            UnknownKeyError: The scheme has no such status.
+        """
+        return _status_page(self, agreed_on=entries, name="entries", depth=1)
+
+
+def _in_words(stage: LifecycleStage) -> str:
+    return stage.value.replace("_", " ")
+
 
 def _first_initial(keys: type) -> dict[str, StatusKind] | None:
     """The kinds of an enum's keys, its first the initial one; None where it is no `StrEnum`."""
@@ -302,18 +380,21 @@ _STANDARD = (
 STANDARD_STATUSES = StatusScheme("standard", _STANDARD)
 """The six standard statuses, active for sales-qualified leads only."""
 
+OWNED_STATUSES = StatusScheme(
+    "owned",
+    _STANDARD,
+    rulebook=Rulebook.free(
+        "owned statuses",
+        [status.key for status in _STANDARD],
+        rules=[Rule("sales only", made_by(Team.SALES), meaning="lead status is sales' alone")],
+    ),
+)
+"""The six standard statuses, set by sales only, by the role of the one who sets them."""
+
 RECYCLABLE_STATUSES = StatusScheme(
     "recyclable", _STANDARD, {LifecycleStage.SQL, LifecycleStage.OPPORTUNITY}
 )
 """The same six, kept through the opportunity, so that a lost deal's contact can be recycled."""
-
-
-class Team(StrEnum):
-    """Who works a contact now."""
-
-    MARKETING = "marketing"
-    SALES = "sales"
-    SUCCESS = "success"
 
 
 def handled_by(
@@ -343,3 +424,95 @@ def handled_by(
     key = None if status is None else known.current(status)
     recycled = any(each.key == key and each.kind is StatusKind.RECYCLE for each in known.statuses)
     return Team.MARKETING if recycled else Team.SALES
+
+
+def _status_page(
+    scheme: StatusScheme, *, agreed_on: Mapping[str, str], name: str, depth: int
+) -> str:
+    from salespipeline.rules.playbooks import Sheet, agreed, playbook  # noqa: PLC0415 - few ask
+
+    begun = {scheme.initial.key: "the contact has come to such a stage"}
+    entry = begun | agreed(agreed_on, name, scheme.keys)
+    sheets = {
+        status.key: Sheet(
+            status.label,
+            status.meaning,
+            (Team.MARKETING if status.kind is StatusKind.RECYCLE else Team.SALES).value,
+            entry.get(status.key, ""),
+            status.next_step,
+        )
+        for status in scheme.statuses
+    }
+    stages = [_in_words(stage) for stage in LifecycleStage if stage in scheme.active_in]
+    intro = f"A contact has a lead status while its lifecycle stage is {' or '.join(stages)}."
+    book = scheme.rulebook
+    title = f"Lead status ({scheme.name})"
+    return playbook(
+        title, intro, book.graph(), sheets, book.rules,
+        beginning="given to a contact without one", depth=depth,
+    )  # fmt: skip
+
+
+_NEXT = {
+    LifecycleStage.SUBSCRIBER: "send what they signed up for, and show them where to go on",
+    LifecycleStage.LEAD: "answer what they came for, and watch for signs of readiness",
+    LifecycleStage.MQL: "hand over to sales, who confirm the fit or say why not",
+    LifecycleStage.SQL: "work them by lead status",
+    LifecycleStage.OPPORTUNITY: "move the deal on until it is won or lost",
+    LifecycleStage.CUSTOMER: "welcome them, and stay in touch",
+    LifecycleStage.EVANGELIST: "thank them, and ask whom else to talk to",
+}
+
+
+def lifecycle_playbook(
+    rulebook: Rulebook[LifecycleStage] = LIFECYCLE,
+    *,
+    scheme: StatusScheme = STANDARD_STATUSES,
+    entries: Mapping[LifecycleStage, str] = _NONE,
+    status_entries: Mapping[str, str] = _NONE,
+) -> str:
+    """The lifecycle and the lead statuses as one Markdown page for all teams to agree on.
+
+    Args:
+        rulebook: Which stage may follow which.
+        scheme: The lead statuses in use.
+        entries: By stage, what a contact must have done to enter it.
+        status_entries: By status, what makes sales set it.
+
+    Raises:
+        UnknownKeyError: There is no such stage or status.
+
+    Source: "Lead Status vs Lifecycle Stage: The Key Distinctions Every Sales Team Must
+    Understand".
+
+    >>> page = lifecycle_playbook(entries={LifecycleStage.MQL: "a score of 60 or a demo request"})
+    >>> print(page.splitlines()[0])
+    # Lifecycle stages and lead statuses
+    """
+    from salespipeline.rules.playbooks import Sheet, agreed, playbook  # noqa: PLC0415 - few ask
+
+    book = cast("Rulebook[LifecycleStage]", instance(Rulebook, rulebook, "rulebook"))
+    statuses = instance(StatusScheme, scheme, "scheme")
+    entry = agreed(entries, "entries", LifecycleStage)
+    sheets = {
+        stage: Sheet(
+            _in_words(stage).capitalize(),
+            stage.meaning,
+            handled_by(stage).value,
+            entry.get(stage, ""),
+            _NEXT[stage],
+        )
+        for stage in LifecycleStage
+    }
+    stages = playbook(
+        "Lifecycle stages", book.meaning, book.graph(), sheets, book.rules,
+        beginning="new contacts begin here", depth=2,
+    )  # fmt: skip
+    return "\n\n".join(
+        (
+            "# Lifecycle stages and lead statuses",
+            "The stage says how far a contact has come, the status what sales does about it now.",
+            stages,
+            _status_page(statuses, agreed_on=status_entries, name="status_entries", depth=2),
+        )
+    )

@@ -3,19 +3,37 @@
 What a stage means stands in its fields; nothing is recognised by its name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from attrs import Factory, field, frozen
+from attrs import Factory, evolve, field, frozen
 
 from salespipeline._doors import choice, instance, instances, repeated, text
+from salespipeline._kinds import Schema
+from salespipeline._verdicts import NO_PREDICATES
 from salespipeline.attributes import Attributes
+from salespipeline.conditions import (
+    AllOf,
+    AnyOf,
+    Condition,
+    Op,
+    Predicate,
+    Test,
+)
 from salespipeline.errors import InvalidValueError, UnknownKeyError, brief
 from salespipeline.money import exact
-from salespipeline.rules import Rulebook, label
+from salespipeline.rules import Grant, Rule, Rulebook, label
+
+if TYPE_CHECKING:
+    from salespipeline._usual import Usual
+    from salespipeline.rules import Finding
+    from salespipeline.rules.graph import Graph
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Outcome(StrEnum):
@@ -139,6 +157,9 @@ class Pipeline:
             follow any if not given.
         source: Where its stages are described.
 
+    Attributes:
+        outcomes: How a deal stands in each stage, by key, implicit closing stages last.
+
     Raises:
         InvalidValueError: A key occurs twice, no stage is open, the key of an implicit closing
             stage is that of another stage, a former key is still in use or leads nowhere, or the
@@ -156,17 +177,17 @@ class Pipeline:
         default=Factory(_any_stage, takes_self=True), converter=_rulebook
     )
     source: str = ""
-    _outcomes: dict[str, Outcome] = field(init=False, eq=False, repr=False)
+    outcomes: Mapping[str, Outcome] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Refuse a pipeline that contradicts itself, naming every fault."""
-        object.__setattr__(self, "_outcomes", _outcomes(self.stages))
+        object.__setattr__(self, "outcomes", _outcomes(self.stages))
         faults = tuple(self._faults())
         if faults:
             raise InvalidValueError(f"pipeline {self.key!r}", faults)
 
     def _faults(self) -> Iterable[str]:
-        known = self._outcomes
+        known = self.outcomes
         if twice := repeated(self.keys):
             yield f"the stages {', '.join(map(repr, twice))} occur twice"
         if all(stage.outcome is not Outcome.OPEN for stage in self.stages):
@@ -191,7 +212,7 @@ class Pipeline:
 
     def __contains__(self, key: object) -> bool:
         """Whether a key, or a retired key, names a stage, implicit ones included."""
-        return isinstance(key, str) and self.current(key) in self._outcomes
+        return isinstance(key, str) and self.current(key) in self.outcomes
 
     def current(self, key: str) -> str:
         """A stage key as it is called now: a retired key gives its successor, any other itself."""
@@ -205,9 +226,9 @@ class Pipeline:
             UnknownKeyError: The pipeline has no such stage.
         """
         if key not in self:
-            known = tuple(self._outcomes)
+            known = tuple(self.outcomes)
             raise UnknownKeyError(f"stage of pipeline {self.key!r}", key, known)
-        return self._outcomes[self.current(key)]
+        return self.outcomes[self.current(key)]
 
     def stage(self, key: str) -> Stage:
         """The stage that a key, or a retired key, names; an implicit one is made up.
@@ -223,7 +244,181 @@ class Pipeline:
     def closing(self, outcome: Outcome) -> str:
         """The key of the first stage of an outcome, the implicit one where there is none."""
         wanted = choice(Outcome, outcome, "outcome")
-        return next(key for key, each in self._outcomes.items() if each is wanted)
+        return next(key for key, each in self.outcomes.items() if each is wanted)
+
+    def ruled(
+        self,
+        *,
+        version: int = 1,
+        skips: bool = True,
+        backward: bool = True,
+        reopening: bool | timedelta = True,
+        creation: Iterable[str] | None = None,
+        required: Mapping[str, Iterable[str]] = _NONE,
+        verdicts: Mapping[str, str] = _NONE,
+        approvals: Mapping[str, Iterable[str]] = _NONE,
+        reason_to_lose: bool = False,
+        required_to_win: Iterable[str] = (),
+        rules: Iterable[Rule[str]] = (),
+        grants: Iterable[Grant] = (),
+        schema: Schema | None = None,
+        predicates: Mapping[str, Predicate] = NO_PREDICATES,
+    ) -> Self:
+        """The same pipeline with a rulebook of the usual rules, and others if given.
+
+        Nothing but ``reason_to_lose`` and an approval to enter a lost stage stands in the way of
+        losing a deal. A parked stage lies beside the order: it is entered from anywhere, left for
+        anywhere, and never passed over. A rule that would bear on no move of the pipeline, such
+        as one against skips where there is nothing to pass over, is left out.
+
+        Args:
+            version: The rulebook's number in a line of changed ones.
+            skips: Whether an open deal may pass over open stages; the rules are ``no skips``
+                and, for winning from any but the last open stage, ``no early win``.
+            backward: Whether an open deal may go back; the rule is ``no moves back``.
+            reopening: Whether a closed deal may be opened again, always, never, or for so long
+                after it was closed; the rules are ``no reopening`` and, for winning a lost deal
+                at once, ``no win after a loss``.
+            creation: The stages that a deal may be opened in; any if not given.
+            required: By stage, the fields that a deal needs to go on from it; the rule is
+                ``required to leave`` and the stage.
+            verdicts: By stage, the verdict of a qualification that a deal needs to go on from
+                it; the rule is ``verdict to leave`` and the stage.
+            approvals: By stage, the roles whose approval a deal needs to enter it; the rule is
+                ``approval to enter`` and the stage.
+            reason_to_lose: Whether losing a deal needs a reason; the rule has this name in words.
+            required_to_win: The fields that a deal needs to be won; the rule likewise.
+            rules: Further rules.
+            grants: Which roles may override which of them.
+            schema: What the records hold, such as `Deal`, to check the fields of rules against.
+            predicates: The functions of named conditions, by name.
+
+        Raises:
+            InvalidValueError: A rule names what there is not, or contradicts another.
+
+        >>> careful = SIX_STAGES.ruled(backward=False, reason_to_lose=True)
+        >>> careful.rulebook.permits("meeting", "contact")
+        False
+        >>> careful.rulebook.permits("meeting", "lost", {"reason": "too expensive"})
+        True
+        """
+        usual = self._usual()
+        further = cast("tuple[Rule[str], ...]", instances(Rule, rules, "rules"))
+        book = Rulebook.free(
+            self.key, self.outcomes, creation=creation, version=version,
+            rules=(
+                *usual.courses(skips=skips, backward=backward),
+                *usual.reopenings(reopening),
+                *usual.requirements(required, verdicts, approvals),
+                *usual.closings(reason_to_lose=reason_to_lose, required_to_win=required_to_win),
+                *further,
+            ),
+            grants=grants, schema=schema, predicates=predicates,
+        )  # fmt: skip
+        return evolve(self, rulebook=book)
+
+    def _usual(self) -> "Usual":
+        from salespipeline._usual import Usual  # noqa: PLC0415 - imported by those who ask
+
+        parked = {stage.key for stage in self.stages if stage.parked}
+        open_ = self._of(Outcome.OPEN)
+        return Usual(
+            tuple(key for key in open_ if key not in parked),
+            tuple(key for key in open_ if key in parked),
+            self._of(Outcome.WON),
+            self._of(Outcome.LOST),
+        )
+
+    def _of(self, outcome: Outcome) -> tuple[str, ...]:
+        return tuple(key for key, each in self.outcomes.items() if each is outcome)
+
+    def lint(self) -> "tuple[Finding, ...]":
+        """What is odd about the pipeline and its rulebook, the most harmful first.
+
+        What `Rulebook.lint` looks for, with the closed stages as final ones; and whether no deal
+        can become won, none can become lost, or one can be lost without a reason.
+        """
+        from salespipeline.rules.graph import Odd, findings  # noqa: PLC0415 - for those who ask
+
+        book = self.rulebook
+        graph = book.graph()
+        closed = (key for key, outcome in self.outcomes.items() if outcome is not Outcome.OPEN)
+        ended = evolve(graph, final=graph.final.union(closed))
+        found = (*findings(ended, book.rules), *self._closing_findings(graph))
+        return tuple(sorted(found, key=lambda each: list(Odd).index(each.code)))
+
+    def _closing_findings(self, graph: "Graph[str]") -> "Iterator[Finding]":
+        from salespipeline.rules import Finding, Odd  # noqa: PLC0415 - imported by those who ask
+
+        ways, reached = graph.ways(), graph.reached()
+        for outcome, code in ((Outcome.WON, Odd.CANNOT_WIN), (Outcome.LOST, Odd.CANNOT_LOSE)):
+            entered = {
+                self.outcomes[target]
+                for source in reached
+                for target in ways[source]
+                if self.outcomes[source] is not outcome
+            }
+            if outcome not in entered:
+                message = f"no deal can ever become {outcome.value}"
+                yield Finding(code, message, self._of(outcome))
+        lost_from: dict[str, None] = {}
+        for source, target, rules in graph.drawn():
+            closes = self.outcomes[target] is Outcome.LOST
+            if closes and (source is None or self.outcomes[source] is not Outcome.LOST):
+                asked = any(_asks(rule.condition, "reason") for rule in rules)
+                lost_from |= {} if asked else {target: None}
+        for target in lost_from:
+            message = f"a deal can be lost in {target!r} without a reason"
+            yield Finding(Odd.LOST_WITHOUT_REASON, message, (target,))
+
+    def playbook(
+        self, *, entries: Mapping[str, str] = _NONE, owners: Mapping[str, str] = _NONE
+    ) -> str:
+        """The pipeline as a Markdown page to agree on, with a section for each stage.
+
+        Each says the stage's meaning, owner, entry, exit and next step; the rules stand below.
+
+        Args:
+            entries: By stage, when a deal enters it; the stage's own ``entry`` if not given.
+            owners: By stage, who works a deal there.
+
+        Raises:
+            UnknownKeyError: The pipeline has no such stage.
+        """
+        from salespipeline.rules.playbooks import Sheet, agreed, playbook  # noqa: PLC0415 - few ask
+
+        book = self.rulebook
+        entry = agreed(entries, "entries", self.outcomes)
+        owner = agreed(owners, "owners", self.outcomes)
+        sheets = {
+            key: Sheet(
+                stage.name,
+                stage.meaning or _MEANT[stage.outcome],
+                owner.get(key, ""),
+                entry.get(key, stage.entry),
+                stage.next_step,
+                stage.rot_after,
+            )
+            for key in self.outcomes
+            if (stage := self.stage(key))
+        }
+        source = f"Source: {self.source}" if self.source else ""
+        return playbook(
+            self.name, source, book.graph(), sheets, book.rules, beginning="new deals begin here"
+        )
+
+
+_MEANT = {Outcome.OPEN: "", Outcome.WON: "the deal is won", Outcome.LOST: "the deal is lost"}
+
+
+def _asks(condition: Condition, path: str) -> bool:
+    """Whether a condition can only be met where a field is there."""
+    if isinstance(condition, Test):
+        return condition.path == path and condition.op is not Op.ABSENT
+    if isinstance(condition, AllOf | AnyOf):
+        every = any if isinstance(condition, AllOf) else all
+        return every(_asks(each, path) for each in condition.conditions)
+    return False
 
 
 def _outcomes(stages: Iterable[Stage]) -> dict[str, Outcome]:

@@ -16,7 +16,8 @@ from typing import Any, Generic, NamedTuple, Self, TypeAlias, TypeVar, cast
 from attrs import evolve, field, frozen
 
 from salespipeline._doors import choice, instances
-from salespipeline._record import ATTRIBUTE, Record
+from salespipeline._folds import ATTRIBUTE
+from salespipeline._record import Record
 from salespipeline.contacts import Contact
 from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError

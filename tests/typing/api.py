@@ -41,7 +41,6 @@ from salespipeline import (
 from salespipeline.attributes import Value
 from salespipeline.audit import Finding, Report
 from salespipeline.connectors.table import Problem, Read, read_contacts, read_deals
-from salespipeline.deals import Probability
 from salespipeline.events import (
     ActivityRecorded,
     AmountChanged,
@@ -53,6 +52,7 @@ from salespipeline.events import (
     Lost,
     Moved,
     Opened,
+    Probability,
     Reopened,
     Won,
 )

@@ -22,7 +22,7 @@ from salespipeline.connectors._logs import ContactLog, DealLog, Log
 from salespipeline.connectors._mapping import TableMapping, checked
 from salespipeline.connectors._records import write_contact, write_deal
 from salespipeline.connectors._rows import Facts, Problem, Row, RowRefusedError
-from salespipeline.errors import InvalidValueError, WrongTypeError, brief
+from salespipeline.errors import InvalidValueError, SalesPipelineError, WrongTypeError, brief
 from salespipeline.history import ContactHistory, DealHistory, History
 from salespipeline.pipelines import Pipeline
 
@@ -114,7 +114,13 @@ def read_contacts(
 
 
 def _checked(mapping: object, record: str, pipelines: Iterable[Pipeline]) -> TableMapping:
-    table = checked(mapping, pipelines)
+    try:
+        table = checked(mapping, pipelines)
+    except SalesPipelineError:
+        raise
+    except Exception as why:  # an object that cannot even be asked of what type it is
+        fault = f"it holds something that cannot be read: {brief(why)}"
+        raise InvalidValueError("mapping", (fault,)) from why
     if table.record != record:
         fault = f"its record is {table.record!r}; read it with read_{table.record}s"
         raise InvalidValueError("mapping", (fault,))

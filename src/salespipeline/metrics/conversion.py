@@ -4,9 +4,9 @@ from collections.abc import Hashable, Iterable
 from datetime import datetime
 from typing import overload
 
-from salespipeline._doors import choice, instances
+from salespipeline._doors import choice, instance, instances
 from salespipeline.history import ContactHistory
-from salespipeline.lifecycle import LifecycleStage
+from salespipeline.lifecycle import LifecycleStage, StatusScheme
 from salespipeline.metrics._figure import Counting, Rate
 from salespipeline.periods import Period
 from salespipeline.tallies import Moment, Person, Tally, people
@@ -138,19 +138,56 @@ def contacts_by_lifecycle_stage(
     return {stage: sum(n for row, n in found.items() if row.stage is stage) for stage in order}
 
 
-@_NOW.figure
-def contacts_by_lead_status(tally: Tally[Person], _level: float) -> dict[str, int]:
+@overload
+def contacts_by_lead_status(
+    contacts: Iterable[ContactHistory] | Tally[Person],
+    *,
+    as_of: datetime | None = None,
+    by: None = None,
+    scheme: StatusScheme | None = None,
+) -> dict[str, int]: ...
+
+
+@overload
+def contacts_by_lead_status(
+    contacts: Iterable[ContactHistory] | Tally[Person],
+    *,
+    as_of: datetime | None = None,
+    by: str,
+    scheme: StatusScheme | None = None,
+) -> dict[Hashable, dict[str, int]]: ...
+
+
+def contacts_by_lead_status(
+    contacts: Iterable[ContactHistory] | Tally[Person],
+    *,
+    as_of: datetime | None = None,
+    by: str | None = None,
+    scheme: StatusScheme | None = None,
+) -> dict[str, int] | dict[Hashable, dict[str, int]]:
     """The number of contacts in each lead status, as of the instant.
+
+    Args:
+        contacts: The histories of contacts, or a tally of people.
+        as_of: The instant to judge from.
+        by: A field of the contact to group by, as of the instant.
+        scheme: The lead statuses in use: a contact with a retired key counts in its successor.
 
     Returns:
         One entry per status that occurs, the most frequent first; contacts without one are left
         out.
     """
-    found: dict[str, int] = {}
-    for row, count in tally.rows.items():
-        if row.status is not None:
-            found[row.status] = found.get(row.status, 0) + count.n
-    return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+    now = None if scheme is None else instance(StatusScheme, scheme, "scheme")
+
+    def finish(tally: Tally[Person], _level: float) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for row, count in tally.rows.items():
+            if row.status is not None:
+                status = row.status if now is None else now.current(row.status)
+                found[status] = found.get(status, 0) + count.n
+        return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+
+    return _NOW.measure(finish, contacts, as_of, None, by, 0.95)
 
 
 def _at_or_beyond(tally: Tally[Person], stage: LifecycleStage) -> int:
