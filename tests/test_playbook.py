@@ -355,3 +355,21 @@ def test_the_six_stages_make_a_page_that_can_be_read():
     page = SIX_STAGES.playbook()
     assert max(map(len, page.splitlines())) < 120
     assert page.count("new deals begin here") == 7
+
+
+def test_a_rulebook_of_any_states_has_a_playbook():
+    sheets = {"open": Sheet("Open", "somebody works on it", next_step="answer")}
+    book = Rulebook.forward(
+        "ticket", ["open", "done"], meaning="tickets do not go back",
+        rules=[Rule("answered", present("answer"), targets=["done"])],
+    )  # fmt: skip
+    page = book.playbook(sheets)
+    assert page.startswith("# ticket\n\ntickets do not go back\n")
+    for told in ("Open", "somebody works on it", "'answer' must be present", "*not agreed yet*"):
+        assert told in page
+    assert "somebody works on it" not in book.playbook()
+    check_door(book.playbook, takes=lambda value: value is None or value == {})
+    with pytest.raises(UnknownKeyError, match="unknown state of 'ticket': 'shut'"):
+        book.playbook({"shut": Sheet("Shut")})
+    with pytest.raises(WrongTypeError, match="must be a Sheet"):
+        book.playbook({"open": "Open"})

@@ -24,6 +24,7 @@ from salespipeline.rules.table import Course
 if TYPE_CHECKING:
     from salespipeline.rules.comparing import Comparison, Flip, Stranded, compare
     from salespipeline.rules.graph import Finding, Odd
+    from salespipeline.rules.playbooks import Sheet
 
 __all__ = [
     "Code",
@@ -41,6 +42,7 @@ __all__ = [
     "Rule",
     "Rulebook",
     "Ruling",
+    "Sheet",
     "Stranded",
     "Way",
     "compare",
@@ -52,6 +54,7 @@ __all__ = [
 _LATER = {
     **dict.fromkeys(("Comparison", "Flip", "Stranded", "compare"), "comparing"),
     **dict.fromkeys(("Finding", "Odd"), "graph"),
+    "Sheet": "playbooks",
 }
 
 

@@ -12,13 +12,14 @@ from salespipeline._doors import instance, instances, repeated, text
 from salespipeline._kinds import Schema
 from salespipeline._verdicts import NO_PREDICATES
 from salespipeline.conditions import LARGEST_WHOLE, Predicate
-from salespipeline.errors import InvalidValueError, WrongTypeError, brief
+from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError, brief
 from salespipeline.rules.decisions import Code, Decision, Result, label
 from salespipeline.rules.rule import OVERRIDABLE, Grant, Rule, declared, hashable
 
 if TYPE_CHECKING:
     from salespipeline.rules.drawing import Counts
     from salespipeline.rules.graph import Finding, Graph
+    from salespipeline.rules.playbooks import Sheet
 
 S = TypeVar("S", bound=Hashable)
 T = TypeVar("T")
@@ -319,6 +320,26 @@ class Table(Generic[S]):
         from salespipeline.rules.drawing import mermaid  # noqa: PLC0415 - imported when asked for
 
         return mermaid(self.graph(), counts)
+
+    def playbook(self, sheets: "Mapping[S, Sheet] | None" = None) -> str:
+        """A Markdown page to agree on: how each state is entered and left, and every rule.
+
+        Args:
+            sheets: By state, what people agree on about it; what is not said yet shows as such.
+
+        Raises:
+            UnknownKeyError: A sheet is for a state that the rulebook does not have.
+        """
+        from salespipeline.rules.playbooks import Sheet, playbook  # noqa: PLC0415 - few ask
+
+        given: Mapping[S, Sheet] = {} if sheets is None else sheets
+        if not isinstance(given, Mapping):
+            raise WrongTypeError("sheets", "a mapping of states to sheets", sheets)
+        for state, sheet in given.items():
+            instance(Sheet, sheet, f"sheets[{label(state)}]")
+            if not self.has(state):
+                raise UnknownKeyError(f"state of {self.name!r}", state, self.states)
+        return playbook(self.name, self.meaning, self.graph(), given, self.rules)
 
 
 def _check_kinds(book: Table[S]) -> None:
