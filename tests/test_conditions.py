@@ -9,13 +9,13 @@ import attrs
 import pytest
 
 from contracts import STRANGE, check_door, check_value
+from salespipeline._doors import LARGEST_WHOLE
 from salespipeline._kinds import Kind
 from salespipeline.attributes import Attributes
 from salespipeline.conditions import (
     ALWAYS,
     DEEPEST,
     LARGEST,
-    LARGEST_WHOLE,
     NEVER,
     AllOf,
     AnyOf,

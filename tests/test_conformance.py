@@ -27,8 +27,6 @@ from salespipeline.events import Deleted, LeadStatusSet, LifecycleStageSet, Move
 from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.lifecycle import (
     LIFECYCLE,
-    OWNED_LIFECYCLE,
-    OWNED_STATUSES,
     STANDARD_STATUSES,
     LifecycleStage,
     Status,
@@ -36,6 +34,7 @@ from salespipeline.lifecycle import (
 )
 from salespipeline.metrics import Rate
 from salespipeline.money import Money
+from salespipeline.ownership import OWNED_LIFECYCLE, OWNED_STATUSES
 from salespipeline.pipelines import Pipeline, Stage
 from salespipeline.rules import Grant, Override, Rule, Rulebook, compare
 from stories import contact, day, deal, lost, moved, reached, reopened, won

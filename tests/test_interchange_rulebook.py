@@ -61,8 +61,8 @@ from salespipeline.interchange import (
 )
 from salespipeline.interchange._documents import MOST_FAULTS
 from salespipeline.interchange._schemas import SCHEMAS, rulebook_schema
-from salespipeline.lifecycle import OWNED_LIFECYCLE
 from salespipeline.money import Money
+from salespipeline.ownership import OWNED_LIFECYCLE
 from salespipeline.rules import Code, Grant, Result, Rule, Rulebook, Way
 
 ROOT = Path(__file__).resolve().parent.parent

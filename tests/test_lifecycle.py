@@ -12,8 +12,6 @@ from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeEr
 from salespipeline.lifecycle import (
     LIFECYCLE,
     MOST_STATUSES,
-    OWNED_LIFECYCLE,
-    OWNED_STATUSES,
     RECYCLABLE_STATUSES,
     STANDARD_STATUSES,
     LeadStatus,
@@ -24,6 +22,7 @@ from salespipeline.lifecycle import (
     Team,
     handled_by,
 )
+from salespipeline.ownership import OWNED_LIFECYCLE, OWNED_STATUSES
 from salespipeline.rules import Code, DeniedError, Odd, Rulebook
 
 FRESH = Status("fresh", kind="initial")

@@ -10,8 +10,6 @@ from contracts import check_door, check_value
 from salespipeline.conditions import any_of, made_by, present
 from salespipeline.errors import UnknownKeyError, WrongTypeError
 from salespipeline.lifecycle import (
-    OWNED_LIFECYCLE,
-    OWNED_STATUSES,
     RECYCLABLE_STATUSES,
     STANDARD_STATUSES,
     LifecycleStage,
@@ -19,6 +17,7 @@ from salespipeline.lifecycle import (
     StatusScheme,
     lifecycle_playbook,
 )
+from salespipeline.ownership import OWNED_LIFECYCLE, OWNED_STATUSES
 from salespipeline.pipelines import SIX_STAGES, Pipeline, Stage
 from salespipeline.rules import Grant, Rule, Rulebook
 from salespipeline.rules.playbooks import Sheet, playbook

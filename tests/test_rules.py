@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from contracts import STRANGE, Unprintable, check_door, check_value
+from salespipeline._doors import hashable
 from salespipeline.conditions import (
     all_of,
     any_of,
@@ -40,7 +41,6 @@ from salespipeline.rules import (
     Rulebook,
     Ruling,
     Way,
-    hashable,
     label,
 )
 

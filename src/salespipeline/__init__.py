@@ -111,7 +111,7 @@ __all__ = [
 _LATER = frozenset(
     {
         "audit", "conditions", "conformance", "connectors", "interchange", "journey", "metrics",
-        "tallies", "triggers",
+        "ownership", "tallies", "triggers",
     }
 )  # fmt: skip
 

@@ -4,8 +4,9 @@ Snapshots and events carry no validators of their own; whatever builds one calls
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from salespipeline.errors import (
@@ -18,6 +19,12 @@ from salespipeline.errors import (
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 H = TypeVar("H", bound=Hashable)
+
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+"""What is given where a mapping may be, and none is."""
+
+LARGEST_WHOLE = 2**53 - 1
+"""The largest whole number that every reader of JSON takes for what it is."""
 
 
 def instance(kind: type[T], value: object, name: str) -> T:
@@ -95,6 +102,23 @@ def whole(value: object, name: str) -> int:
 def repeated(values: Iterable[H]) -> tuple[H, ...]:
     """Each value that occurs more than once, in the order met."""
     return tuple(value for value, times in Counter(values).items() if times > 1)
+
+
+def hashable(states: Iterable[H], name: str) -> tuple[H, ...]:
+    """States as a tuple.
+
+    Raises:
+        WrongTypeError: They are one text, not iterable, or one of them is not hashable.
+    """
+    if isinstance(states, str) or not isinstance(states, Iterable):
+        raise WrongTypeError(name, "several hashable states", states)
+    collected = tuple(states)
+    for state in collected:
+        try:
+            hash(state)
+        except Exception:  # noqa: BLE001 - a state's hash may be anyone's code
+            raise WrongTypeError(name, "hashable states", state) from None
+    return collected
 
 
 def choice(kind: type[E], value: object, name: str) -> E:

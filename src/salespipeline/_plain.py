@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias, cast
 
-from salespipeline._doors import instance
+from salespipeline._doors import LARGEST_WHOLE, instance
 from salespipeline._kinds import (
     Kind,
     constant,
@@ -25,7 +25,6 @@ from salespipeline.conditions import (
     DEEPEST,
     HELD,
     LARGEST,
-    LARGEST_WHOLE,
     LASTED,
     LISTED,
     PRESENCE,

@@ -48,6 +48,14 @@ Door: TypeAlias = tuple[Callable[[object, str], object], object]
 """The check that a value must pass, and the value."""
 
 
+def before(kind: str, at: datetime, earliest: datetime) -> tuple[Denial, ...]:
+    """The denial of a change to a kind of record before the earliest legal instant, if it is."""
+    if at >= earliest:
+        return ()
+    message = f"{at.isoformat()} is before its last change; earliest: {earliest.isoformat()}"
+    return (Denial(Code.BEFORE_LAST_EVENT, kind, "at", at, earliest, message),)
+
+
 class Record:
     """The commands and the replay of every kind of record."""
 
@@ -154,11 +162,7 @@ class Record:
 
     def too_early(self, at: datetime | None) -> tuple[Denial, ...]:
         """The denial of a change before the record's last one, if it is that early."""
-        if at is None or utc(at) >= self.changed_at:
-            return ()
-        earliest = self.changed_at.isoformat()
-        message = f"{utc(at).isoformat()} is before its last change; earliest: {earliest}"
-        return (Denial(Code.BEFORE_LAST_EVENT, self.kind, "at", at, self.changed_at, message),)
+        return () if at is None else before(self.kind, utc(at), self.changed_at)
 
     def signed(
         self, at: datetime, by: str, role: str | None, /

@@ -16,7 +16,12 @@ from salespipeline.conditions import (
     present,
 )
 from salespipeline.errors import WrongTypeError
-from salespipeline.rules import Rule, Way
+from salespipeline.rules.rule import Rule, Way
+
+
+def further(rules: Iterable[Rule[str]]) -> tuple[Rule[str], ...]:
+    """Rules beside the usual ones, past their door."""
+    return cast("tuple[Rule[str], ...]", instances(Rule, rules, "rules"))
 
 
 class Usual(NamedTuple):

@@ -6,9 +6,9 @@ cannot be sure of it leaves to the judge.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
+from salespipeline._doors import NOTHING
 from salespipeline._kinds import (
     TOO_LARGE,
     Kind,
@@ -42,9 +42,6 @@ from salespipeline.conditions import (
 from salespipeline.money import Money
 
 _MOVED = {name: place for place, name in enumerate(MOVE)}
-
-NO_PREDICATES: Mapping[str, Predicate] = MappingProxyType({})
-"""The registry of a rulebook whose conditions name no predicate."""
 
 
 class Leaf(NamedTuple):
@@ -103,7 +100,7 @@ def find(facts: Facts, where: tuple[str, tuple[str, ...]]) -> Any:
 
 
 def judge(
-    condition: Condition, facts: Facts, predicates: Mapping[str, Predicate] = NO_PREDICATES
+    condition: Condition, facts: Facts, predicates: Mapping[str, Predicate] = NOTHING
 ) -> Verdict:
     """What a condition says of facts, test by test; final in every case.
 

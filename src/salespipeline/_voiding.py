@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, TypeAlias, cast
 
 from salespipeline._doors import gathered, instance, text
-from salespipeline._record import Record
+from salespipeline._record import Record, before
 from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, UnknownKeyError
 from salespipeline.events import (
@@ -338,14 +338,13 @@ class _Voiding:
             message = f"what depends on it must go too, by with_dependants=True: {listed}"
             yield self._denial(Code.HAS_DEPENDANTS, "dependants", numbers, (), message)
 
-    def _too_early(self, at: datetime | None) -> Iterator[Denial]:
+    def _too_early(self, at: datetime | None) -> tuple[Denial, ...]:
         """The denial of a void before the record's last change, or before what it voids."""
+        if at is None:
+            return ()
         changes = [event.at for event in self._held if not isinstance(event, ActivityRecorded)]
         earliest = max([self._events[0].at, *changes, *(event.at for event in self._mistakes)])
-        if at is not None and at < earliest:
-            legal = earliest.isoformat()
-            message = f"{at.isoformat()} is before its last change; earliest: {legal}"
-            yield self._denial(Code.BEFORE_LAST_EVENT, "at", at, earliest, message)
+        return before(self._kind.kind, at, earliest)
 
     def _denial(
         self, code: Code, field: str, actual: object, expected: object, message: str

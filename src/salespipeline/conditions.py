@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from attrs import field, frozen
 
-from salespipeline._doors import gathered, instance
+from salespipeline._doors import LARGEST_WHOLE, gathered, instance
 from salespipeline._kinds import Kind, check_text, compare, constant, told_text
 from salespipeline.attributes import EMPTY, Attributes
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
@@ -24,9 +24,6 @@ DEEPEST = 8
 
 LARGEST = 200
 """How many conditions one may hold in all, and how many values one of them may list."""
-
-LARGEST_WHOLE = 2**53 - 1
-"""The largest whole number that every reader of JSON takes for what it is."""
 
 MOVE: Mapping[str, Kind] = {
     "from": Kind.TEXT,

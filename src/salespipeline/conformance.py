@@ -32,7 +32,7 @@ from salespipeline.periods import utc
 from salespipeline.pipelines import Pipeline
 from salespipeline.rules import Denial, Rulebook, Ruling
 from salespipeline.rules.comparing import Afterwards, Arrow, known, shown
-from salespipeline.rules.rule import OVERRIDABLE
+from salespipeline.rules.decisions import OVERRIDABLE
 
 Histories: TypeAlias = Iterable[ContactHistory] | Iterable[DealHistory]
 

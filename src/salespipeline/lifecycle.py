@@ -9,21 +9,17 @@ Source: "Lead Status vs Lifecycle Stage: The Key Distinctions Every Sales Team M
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from attrs import Factory, field, frozen
 
-from salespipeline._doors import choice, instance, instances, repeated, text
+from salespipeline._doors import NOTHING, choice, instance, instances, repeated, text
 from salespipeline.attributes import Attributes
-from salespipeline.conditions import made_by
 from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError, brief
-from salespipeline.rules import Rule, Rulebook, label
+from salespipeline.rules import Rulebook, label
 
 if TYPE_CHECKING:
     from salespipeline.rules import Finding
-
-_NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
 class LifecycleStage(StrEnum):
@@ -101,30 +97,6 @@ class Team(StrEnum):
     SALES = "sales"
     SUCCESS = "success"
 
-
-OWNED_LIFECYCLE = Rulebook.forward(
-    "owned lifecycle",
-    LifecycleStage,
-    meaning="the lifecycle moves forward only",
-    rules=[
-        Rule(
-            "marketing up to MQL", made_by(Team.MARKETING),
-            targets=[LifecycleStage.SUBSCRIBER, LifecycleStage.LEAD, LifecycleStage.MQL],
-            meaning="marketing finds and nurtures people until sales should look at them",
-        ),
-        Rule(
-            "sales beyond", made_by(Team.SALES),
-            targets=[LifecycleStage.SQL, LifecycleStage.OPPORTUNITY, LifecycleStage.CUSTOMER],
-            meaning="only sales says that somebody is worth pursuing, and what became of it",
-        ),
-        Rule(
-            "sales or success for advocates", made_by(Team.SALES, Team.SUCCESS),
-            targets=[LifecycleStage.EVANGELIST],
-            meaning="those who serve a customer know who promotes the business",
-        ),
-    ],
-)  # fmt: skip
-"""The lifecycle with owners: marketing moves up to MQL, sales beyond, by the role of a move."""
 
 MOST_STATUSES = 8
 """How many lead statuses people can still decide between."""
@@ -316,15 +288,15 @@ class StatusScheme:
         Source: "Lead Status vs Lifecycle Stage: The Key Distinctions Every Sales Team Must
         Understand".
         """
-        from salespipeline.rules import Finding, Odd  # noqa: PLC0415 - imported by those who ask
+        from salespipeline.rules.graph import Finding, Odd, by_harm  # noqa: PLC0415 - few ask
 
         found = self.rulebook.lint()
         if len(self.statuses) > MOST_STATUSES:
             many = f"{len(self.statuses)} statuses are more than {MOST_STATUSES}"
             found += (Finding(Odd.TOO_MANY_STATUSES, many, self.keys),)
-        return tuple(sorted(found, key=lambda each: list(Odd).index(each.code)))
+        return by_harm(found)
 
-    def playbook(self, *, entries: Mapping[str, str] = _NONE) -> str:
+    def playbook(self, *, entries: Mapping[str, str] = NOTHING) -> str:
         """The scheme as a Markdown page to agree on, with a section for each status.
 
         Each says the status's meaning, owner, entry, exit and next step; the rules stand below.
@@ -379,17 +351,6 @@ _STANDARD = (
 
 STANDARD_STATUSES = StatusScheme("standard", _STANDARD)
 """The six standard statuses, active for sales-qualified leads only."""
-
-OWNED_STATUSES = StatusScheme(
-    "owned",
-    _STANDARD,
-    rulebook=Rulebook.free(
-        "owned statuses",
-        [status.key for status in _STANDARD],
-        rules=[Rule("sales only", made_by(Team.SALES), meaning="lead status is sales' alone")],
-    ),
-)
-"""The six standard statuses, set by sales only, by the role of the one who sets them."""
 
 RECYCLABLE_STATUSES = StatusScheme(
     "recyclable", _STANDARD, {LifecycleStage.SQL, LifecycleStage.OPPORTUNITY}
@@ -468,8 +429,8 @@ def lifecycle_playbook(
     rulebook: Rulebook[LifecycleStage] = LIFECYCLE,
     *,
     scheme: StatusScheme = STANDARD_STATUSES,
-    entries: Mapping[LifecycleStage, str] = _NONE,
-    status_entries: Mapping[str, str] = _NONE,
+    entries: Mapping[LifecycleStage, str] = NOTHING,
+    status_entries: Mapping[str, str] = NOTHING,
 ) -> str:
     """The lifecycle and the lead statuses as one Markdown page for all teams to agree on.
 

@@ -7,33 +7,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from attrs import Factory, evolve, field, frozen
 
-from salespipeline._doors import choice, instance, instances, repeated, text
-from salespipeline._kinds import Schema
-from salespipeline._verdicts import NO_PREDICATES
+from salespipeline._doors import NOTHING, choice, instance, instances, repeated, text
 from salespipeline.attributes import Attributes
-from salespipeline.conditions import (
-    AllOf,
-    AnyOf,
-    Condition,
-    Op,
-    Predicate,
-    Test,
-)
 from salespipeline.errors import InvalidValueError, UnknownKeyError, brief
 from salespipeline.money import exact
-from salespipeline.rules import Grant, Rule, Rulebook, label
+from salespipeline.rules import Rulebook, label
 
 if TYPE_CHECKING:
+    from salespipeline._kinds import Schema
     from salespipeline._usual import Usual
-    from salespipeline.rules import Finding
+    from salespipeline.conditions import Predicate
+    from salespipeline.rules import Finding, Grant, Rule
     from salespipeline.rules.graph import Graph
-
-_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Outcome(StrEnum):
@@ -254,15 +243,15 @@ class Pipeline:
         backward: bool = True,
         reopening: bool | timedelta = True,
         creation: Iterable[str] | None = None,
-        required: Mapping[str, Iterable[str]] = _NONE,
-        verdicts: Mapping[str, str] = _NONE,
-        approvals: Mapping[str, Iterable[str]] = _NONE,
+        required: Mapping[str, Iterable[str]] = NOTHING,
+        verdicts: Mapping[str, str] = NOTHING,
+        approvals: Mapping[str, Iterable[str]] = NOTHING,
         reason_to_lose: bool = False,
         required_to_win: Iterable[str] = (),
-        rules: Iterable[Rule[str]] = (),
-        grants: Iterable[Grant] = (),
-        schema: Schema | None = None,
-        predicates: Mapping[str, Predicate] = NO_PREDICATES,
+        rules: "Iterable[Rule[str]]" = (),
+        grants: "Iterable[Grant]" = (),
+        schema: "Schema | None" = None,
+        predicates: "Mapping[str, Predicate]" = NOTHING,
     ) -> Self:
         """The same pipeline with a rulebook of the usual rules, and others if given.
 
@@ -302,8 +291,9 @@ class Pipeline:
         >>> careful.rulebook.permits("meeting", "lost", {"reason": "too expensive"})
         True
         """
+        from salespipeline._usual import further  # noqa: PLC0415 - imported by those who ask
+
         usual = self._usual()
-        further = cast("tuple[Rule[str], ...]", instances(Rule, rules, "rules"))
         book = Rulebook.free(
             self.key, self.outcomes, creation=creation, version=version,
             rules=(
@@ -311,7 +301,7 @@ class Pipeline:
                 *usual.reopenings(reopening),
                 *usual.requirements(required, verdicts, approvals),
                 *usual.closings(reason_to_lose=reason_to_lose, required_to_win=required_to_win),
-                *further,
+                *further(rules),
             ),
             grants=grants, schema=schema, predicates=predicates,
         )  # fmt: skip
@@ -338,17 +328,16 @@ class Pipeline:
         What `Rulebook.lint` looks for, with the closed stages as final ones; and whether no deal
         can become won, none can become lost, or one can be lost without a reason.
         """
-        from salespipeline.rules.graph import Odd, findings  # noqa: PLC0415 - for those who ask
+        from salespipeline.rules.graph import by_harm, findings  # noqa: PLC0415 - few ask
 
         book = self.rulebook
         graph = book.graph()
         closed = (key for key, outcome in self.outcomes.items() if outcome is not Outcome.OPEN)
         ended = evolve(graph, final=graph.final.union(closed))
-        found = (*findings(ended, book.rules), *self._closing_findings(graph))
-        return tuple(sorted(found, key=lambda each: list(Odd).index(each.code)))
+        return by_harm((*findings(ended, book.rules), *self._closing_findings(graph)))
 
     def _closing_findings(self, graph: "Graph[str]") -> "Iterator[Finding]":
-        from salespipeline.rules import Finding, Odd  # noqa: PLC0415 - imported by those who ask
+        from salespipeline.rules.graph import Finding, Odd, asks_for  # noqa: PLC0415 - few ask
 
         ways, reached = graph.ways(), graph.reached()
         for outcome, code in ((Outcome.WON, Odd.CANNOT_WIN), (Outcome.LOST, Odd.CANNOT_LOSE)):
@@ -365,14 +354,14 @@ class Pipeline:
         for source, target, rules in graph.drawn():
             closes = self.outcomes[target] is Outcome.LOST
             if closes and (source is None or self.outcomes[source] is not Outcome.LOST):
-                asked = any(_asks(rule.condition, "reason") for rule in rules)
+                asked = any(asks_for(rule.condition, "reason") for rule in rules)
                 lost_from |= {} if asked else {target: None}
         for target in lost_from:
             message = f"a deal can be lost in {target!r} without a reason"
             yield Finding(Odd.LOST_WITHOUT_REASON, message, (target,))
 
     def playbook(
-        self, *, entries: Mapping[str, str] = _NONE, owners: Mapping[str, str] = _NONE
+        self, *, entries: Mapping[str, str] = NOTHING, owners: Mapping[str, str] = NOTHING
     ) -> str:
         """The pipeline as a Markdown page to agree on, with a section for each stage.
 
@@ -409,16 +398,6 @@ class Pipeline:
 
 
 _MEANT = {Outcome.OPEN: "", Outcome.WON: "the deal is won", Outcome.LOST: "the deal is lost"}
-
-
-def _asks(condition: Condition, path: str) -> bool:
-    """Whether a condition can only be met where a field is there."""
-    if isinstance(condition, Test):
-        return condition.path == path and condition.op is not Op.ABSENT
-    if isinstance(condition, AllOf | AnyOf):
-        every = any if isinstance(condition, AllOf) else all
-        return every(_asks(each, path) for each in condition.conditions)
-    return False
 
 
 def _outcomes(stages: Iterable[Stage]) -> dict[str, Outcome]:

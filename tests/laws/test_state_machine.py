@@ -270,7 +270,9 @@ class Pipeline(RuleBasedStateMachine):
         if last:
             self.go(method, [], pipeline, stages[-1], after, euros=euros, stage=stages[-1])
         else:
-            self.go(method, [], pipeline, stages[0], after, "fit", euros)
+            here = self.deal["pipeline"] == pipeline and self.deal["stage"] in stages
+            stage = self.deal["stage"] if here else stages[0]
+            self.go(method, [], pipeline, stage, after, "fit", euros)
 
     @precondition(lambda self: self.present("deal"))
     @rule(pipeline=PIPELINE_KEYS, after=GAPS)

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from salespipeline._doors import instance
+from salespipeline._doors import LARGEST_WHOLE, NOTHING, instance
 from salespipeline._kinds import check_text
 from salespipeline._plain import Faults
-from salespipeline._verdicts import NO_PREDICATES
-from salespipeline.conditions import LARGEST_WHOLE, Predicate
+from salespipeline.conditions import Predicate
 from salespipeline.errors import WrongTypeError, brief
 from salespipeline.interchange._documents import NO_UPCASTERS, Form, Noted, Upcaster
 from salespipeline.rules.book import Rulebook
@@ -42,7 +41,7 @@ def dump_rulebook(book: Rulebook[Any]) -> str:
 def load_rulebook(
     text: str,
     *,
-    predicates: Mapping[str, Predicate] = NO_PREDICATES,
+    predicates: Mapping[str, Predicate] = NOTHING,
     upcasters: Mapping[int, Upcaster] = NO_UPCASTERS,
 ) -> Rulebook[str]:
     """The rulebook that a JSON document holds: equal to the one that was written.

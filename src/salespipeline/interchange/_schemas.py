@@ -4,13 +4,13 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from salespipeline._doors import LARGEST_WHOLE
 from salespipeline._kinds import LONGEST_TEXT, Kind
 from salespipeline.conditions import (
     DEEPEST,
     EQUALITY,
     HELD,
     LARGEST,
-    LARGEST_WHOLE,
     LASTED,
     LISTED,
     MOVE,
@@ -19,8 +19,8 @@ from salespipeline.conditions import (
 )
 from salespipeline.errors import UnknownKeyError
 from salespipeline.interchange._rulebooks import RULEBOOK
-from salespipeline.rules.decisions import Code, Result
-from salespipeline.rules.rule import OVERRIDABLE, Way
+from salespipeline.rules.decisions import OVERRIDABLE, Code, Result
+from salespipeline.rules.rule import Way
 from salespipeline.rules.table import MOST, Course
 
 SCHEMAS = {"rulebook": RULEBOOK.version}

@@ -18,13 +18,13 @@ from salespipeline.rules.decisions import (
     Ruling,
     label,
 )
-from salespipeline.rules.rule import Grant, Rule, Way, hashable
 from salespipeline.rules.table import Course
 
 if TYPE_CHECKING:
     from salespipeline.rules.comparing import Comparison, Flip, Stranded, compare
     from salespipeline.rules.graph import Finding, Odd
     from salespipeline.rules.playbooks import Sheet
+    from salespipeline.rules.rule import Grant, Rule, Way
 
 __all__ = [
     "Code",
@@ -46,7 +46,6 @@ __all__ = [
     "Stranded",
     "Way",
     "compare",
-    "hashable",
     "label",
 ]
 
@@ -54,6 +53,7 @@ __all__ = [
 _LATER = {
     **dict.fromkeys(("Comparison", "Flip", "Stranded", "compare"), "comparing"),
     **dict.fromkeys(("Finding", "Odd"), "graph"),
+    **dict.fromkeys(("Grant", "Rule", "Way"), "rule"),
     "Sheet": "playbooks",
 }
 

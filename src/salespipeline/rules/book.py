@@ -6,21 +6,31 @@ so a service can ask it about states and records of its own.
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
-from functools import cached_property
-from typing import Any, Literal, Protocol, TypeVar, cast
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from attrs import evolve, frozen
 
-from salespipeline._doors import instance, instances
-from salespipeline._kinds import Schema
-from salespipeline._verdicts import NO_PREDICATES, compiled
+from salespipeline._doors import NOTHING, hashable, instance, instances
 from salespipeline.attributes import EMPTY
-from salespipeline.conditions import Condition, Predicate
 from salespipeline.errors import WrongTypeError
-from salespipeline.rules.case import Case
-from salespipeline.rules.decisions import Code, Decision, Denial, Override, Result, Ruling
-from salespipeline.rules.rule import OF_RULES, OVERRIDABLE, Grant, Rule, hashable, recorded
+from salespipeline.rules.decisions import (
+    OF_RULES,
+    OVERRIDABLE,
+    Code,
+    Decision,
+    Denial,
+    Override,
+    Result,
+    Ruling,
+)
 from salespipeline.rules.table import FORWARD_ONLY, Course, Table
+
+if TYPE_CHECKING:
+    from salespipeline._kinds import Schema
+    from salespipeline.conditions import Condition, Predicate
+    from salespipeline.rules.case import Case
+    from salespipeline.rules.rule import Grant, Rule
 
 S = TypeVar("S", bound=Hashable)
 T = TypeVar("T", bound=Hashable)
@@ -109,10 +119,10 @@ class Rulebook(Table[S]):
         final: Iterable[T] = (),
         version: int = 1,
         meaning: str = "",
-        rules: Iterable[Rule[T]] = (),
-        grants: Iterable[Grant] = (),
-        schema: Schema | None = None,
-        predicates: Mapping[str, Predicate] = NO_PREDICATES,
+        rules: "Iterable[Rule[T]]" = (),
+        grants: "Iterable[Grant]" = (),
+        schema: "Schema | None" = None,
+        predicates: "Mapping[str, Predicate]" = NOTHING,
     ) -> "Rulebook[T]":
         """A rulebook whose moves only go forward along the order of its states.
 
@@ -135,7 +145,7 @@ class Rulebook(Table[S]):
             name, ordered, Course.FORWARD, skips, frozenset(), frozenset(begin),
             frozenset(hashable(final, "final")), version,
             instance(str, meaning, "meaning") or FORWARD_ONLY,
-            _rules(rules), instances(Grant, grants, "grants"), schema, predicates,
+            *_parts(rules, grants), schema, predicates,
         )  # fmt: skip
 
     @staticmethod
@@ -147,10 +157,10 @@ class Rulebook(Table[S]):
         final: Iterable[T] = (),
         version: int = 1,
         meaning: str = "",
-        rules: Iterable[Rule[T]] = (),
-        grants: Iterable[Grant] = (),
-        schema: Schema | None = None,
-        predicates: Mapping[str, Predicate] = NO_PREDICATES,
+        rules: "Iterable[Rule[T]]" = (),
+        grants: "Iterable[Grant]" = (),
+        schema: "Schema | None" = None,
+        predicates: "Mapping[str, Predicate]" = NOTHING,
     ) -> "Rulebook[T]":
         """A rulebook that allows every move between two of its states but out of a final one.
 
@@ -161,7 +171,7 @@ class Rulebook(Table[S]):
         return Rulebook(
             name, ordered, Course.FREE, True, frozenset(), frozenset(begin),
             frozenset(hashable(final, "final")), version, meaning,
-            _rules(rules), instances(Grant, grants, "grants"), schema, predicates,
+            *_parts(rules, grants), schema, predicates,
         )  # fmt: skip
 
     @staticmethod
@@ -172,10 +182,10 @@ class Rulebook(Table[S]):
         creation: Iterable[T] | None = None,
         version: int = 1,
         meaning: str = "",
-        rules: Iterable[Rule[T]] = (),
-        grants: Iterable[Grant] = (),
-        schema: Schema | None = None,
-        predicates: Mapping[str, Predicate] = NO_PREDICATES,
+        rules: "Iterable[Rule[T]]" = (),
+        grants: "Iterable[Grant]" = (),
+        schema: "Schema | None" = None,
+        predicates: "Mapping[str, Predicate]" = NOTHING,
     ) -> "Rulebook[T]":
         """A rulebook whose moves are given one by one.
 
@@ -199,7 +209,7 @@ class Rulebook(Table[S]):
         final = frozenset(state for state in targets if not targets[state])
         return Rulebook(
             name, tuple(moves), Course.EXPLICIT, True, edges, frozenset(begin), final,
-            version, meaning, _rules(rules), instances(Grant, grants, "grants"),
+            version, meaning, *_parts(rules, grants),
             schema, predicates,
         )  # fmt: skip
 
@@ -209,9 +219,10 @@ class Rulebook(Table[S]):
 
         Asked as ``book.permits(source, target, record, at=..., by=..., role=...)``; see `Ask`.
         """
+        case = self._case
 
         def judged(source: S | None, target: S, *facts: Any) -> bool:
-            return Case(self, source, *facts).allows(target)
+            return case(source, *facts).allows(target)
 
         return cast("Ask[S, bool]", self._compiled(judged, "true"))
 
@@ -221,17 +232,26 @@ class Rulebook(Table[S]):
 
         Asked as ``book.decide(source, target, record, at=..., by=..., role=...)``; see `Ask`.
         """
+        case = self._case
 
         def judged(source: S | None, target: S, *facts: Any) -> Decision[S]:
-            return Case(self, source, *facts).decision(target)
+            return case(source, *facts).decision(target)
 
         return cast("Ask[S, Decision[S]]", self._compiled(judged, "yes"))
+
+    @cached_property
+    def _case(self) -> "Callable[..., Case[S]]":
+        from salespipeline.rules.case import Case  # noqa: PLC0415 - where a move is asked about
+
+        return partial(Case, self)
 
     def _compiled(self, judged: Callable[..., Any], answer: Literal["true", "yes"]) -> Any:
         """The question as one function: compiled conditions where they are sure, else the judge.
 
         The moves of a large rulebook are left to the judge.
         """
+        from salespipeline._verdicts import compiled  # noqa: PLC0415 - where a move is asked about
+
         numbers: dict[tuple[str, ...], int] = {}
         groups: list[list[Condition]] = []
         moves: dict[S | None, dict[S, int]] = {}
@@ -266,7 +286,7 @@ class Rulebook(Table[S]):
         Show what is allowed, grey out what is denied, hide where there is no such move.
         The arguments are those of `Ask`.
         """
-        return Case(self, source, record, at, by, role, entered_at, context).options()
+        return self._case(source, record, at, by, role, entered_at, context).options()
 
     def allowed(
         self,
@@ -283,7 +303,7 @@ class Rulebook(Table[S]):
 
         The arguments are those of `Ask`.
         """
-        return Case(self, source, record, at, by, role, entered_at, context).allowed()
+        return self._case(source, record, at, by, role, entered_at, context).allowed()
 
     def override(self, decision: Decision[S], override: Override | None) -> Decision[S]:
         """The decision once somebody overrides its denials, as far as they may.
@@ -299,6 +319,8 @@ class Rulebook(Table[S]):
         """
         if override is None:
             return decision
+        from salespipeline.rules.rule import recorded  # noqa: PLC0415 - where there are denials
+
         instance(Override, override, "override")
         if instance(Decision, decision, "decision") or decision.result is Result.NO_SUCH_MOVE:
             return decision
@@ -356,5 +378,12 @@ def _ordered(states: Iterable[T]) -> tuple[T, ...]:
     return hashable(states, "states")
 
 
-def _rules(rules: Iterable[Rule[T]]) -> tuple[Rule[T], ...]:
-    return cast("tuple[Rule[T], ...]", instances(Rule, rules, "rules"))
+def _parts(
+    rules: "Iterable[Rule[T]]", grants: "Iterable[Grant]"
+) -> "tuple[tuple[Rule[T], ...], tuple[Grant, ...]]":
+    if rules == () == grants:
+        return (), ()
+    from salespipeline.rules.rule import Grant, Rule  # noqa: PLC0415 - not every book's
+
+    given = cast("tuple[Rule[T], ...]", instances(Rule, rules, "rules"))
+    return given, instances(Grant, grants, "grants")

@@ -7,20 +7,18 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from attrs import field, frozen
 
-from salespipeline._doors import instance
-from salespipeline.attributes import EMPTY
+from salespipeline._doors import NOTHING, hashable, instance
 from salespipeline.conditions import Facts, Move, Test, leaves
 from salespipeline.errors import InvalidValueError, WrongTypeError
 from salespipeline.rules.book import Rulebook
 from salespipeline.rules.decisions import Denial, label
-from salespipeline.rules.rule import Rule, hashable
+from salespipeline.rules.rule import Rule
 from salespipeline.rules.vectors import vectors
 
 S = TypeVar("S", bound=Hashable)
 Arrow: TypeAlias = tuple[Any, Any]
 """A move: the state left, None for a creation, and the state entered."""
 
-_NONE: Mapping[Any, Any] = EMPTY
 _SHOWN = 20
 """How many entries of a kind are printed."""
 
@@ -189,7 +187,7 @@ def compare(
     facts: Iterable[tuple[S | None, S, Facts]] = (),
     *,
     standing: Iterable[S] = (),
-    former: Mapping[S, S] = _NONE,
+    former: Mapping[S, S] = NOTHING,
 ) -> Comparison:
     """What it would change to put a new rulebook in an old one's place.
 

@@ -49,6 +49,18 @@ class Code(StrEnum):
     UNKNOWN_STATE = "unknown_state"
 
 
+OVERRIDABLE = frozenset({Code.BACKWARD, Code.FINAL, Code.NOT_A_CREATION_STATE, Code.SKIP})
+"""The codes of a rulebook's own denials that a grant may name, beside the names of its rules."""
+
+OF_RULES = frozenset(
+    {
+        Code.APPROVAL_NEEDED, Code.FAILED, Code.FORBIDDEN, Code.MISSING_FIELD, Code.NOT_MET,
+        Code.ROLE_NEEDED, Code.TOO_LATE, Code.TOO_SOON,
+    }
+)  # fmt: skip
+"""The codes of the denials of rules."""
+
+
 @frozen
 class Denial:
     """One reason why a move is not allowed.

@@ -2,11 +2,11 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
 from attrs import frozen
 
+from salespipeline._doors import NOTHING
 from salespipeline._kinds import Kind
 from salespipeline.conditions import (
     NEVER,
@@ -60,7 +60,10 @@ class Finding:
     rules: tuple[str, ...] = ()
 
 
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
+def by_harm(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings in the order of their codes."""
+    order = list(Odd)
+    return tuple(sorted(found, key=lambda each: order.index(each.code)))
 
 
 @frozen(eq=False)
@@ -128,6 +131,16 @@ class Graph(Generic[S]):
         """The states that a record can come to from its creation, by a grant if need be."""
         targets: dict[Any, list[S]] = {**self.ways()}
         return _reached(targets[None], targets)
+
+
+def asks_for(condition: Condition, path: str) -> bool:
+    """Whether a condition can only be met where a field is there."""
+    if isinstance(condition, Test):
+        return condition.path == path and condition.op is not Op.ABSENT
+    if isinstance(condition, AllOf | AnyOf):
+        every = any if isinstance(condition, AllOf) else all
+        return every(asks_for(each, path) for each in condition.conditions)
+    return False
 
 
 def can_be_met(rules: Iterable[Rule[Any]]) -> bool:

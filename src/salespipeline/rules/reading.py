@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
-from salespipeline._doors import choice, instance, whole
+from salespipeline._doors import LARGEST_WHOLE, NOTHING, choice, instance, whole
 from salespipeline._kinds import Kind, check_text
 from salespipeline._plain import Faults, read_condition
-from salespipeline._verdicts import NO_PREDICATES
 from salespipeline.conditions import (
-    LARGEST_WHOLE,
     Condition,
     Named,
     Predicate,
@@ -17,7 +15,8 @@ from salespipeline.conditions import (
 )
 from salespipeline.errors import WrongTypeError, brief
 from salespipeline.rules.book import Rulebook
-from salespipeline.rules.rule import OVERRIDABLE, Grant, Rule, Way, declared
+from salespipeline.rules.decisions import OVERRIDABLE
+from salespipeline.rules.rule import Grant, Rule, Way, declared
 from salespipeline.rules.table import MOST, Course
 
 T = TypeVar("T")
@@ -35,7 +34,7 @@ def read_rulebook(
     faults: Faults,
     *,
     path: str = "",
-    predicates: Mapping[str, Predicate] = NO_PREDICATES,
+    predicates: Mapping[str, Predicate] = NOTHING,
 ) -> Rulebook[str] | None:
     """The rulebook that plain data write.
 

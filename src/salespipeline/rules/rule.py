@@ -1,6 +1,6 @@
 """One rule of a rulebook: which moves it bears on, and what must be so for them."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
-from salespipeline._doors import choice, text
+from salespipeline._doors import choice, hashable, repeated, text
 from salespipeline._kinds import Kind, Schema, check_text, field_kind
 from salespipeline._verdicts import Leaf, Verdict
 from salespipeline.attributes import plain
@@ -28,20 +28,9 @@ from salespipeline.conditions import (
 )
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.money import Money
-from salespipeline.rules.decisions import Code, Denial
+from salespipeline.rules.decisions import OVERRIDABLE, Code, Denial
 
 S = TypeVar("S", bound=Hashable)
-
-OVERRIDABLE = frozenset({Code.BACKWARD, Code.FINAL, Code.NOT_A_CREATION_STATE, Code.SKIP})
-"""The codes of a rulebook's own denials that a grant may name, beside the names of its rules."""
-
-OF_RULES = frozenset(
-    {
-        Code.APPROVAL_NEEDED, Code.FAILED, Code.FORBIDDEN, Code.MISSING_FIELD, Code.NOT_MET,
-        Code.ROLE_NEEDED, Code.TOO_LATE, Code.TOO_SOON,
-    }
-)  # fmt: skip
-"""The codes of the denials of rules."""
 
 
 class Way(StrEnum):
@@ -51,23 +40,6 @@ class Way(StrEnum):
     FORWARD = "forward"
     BACKWARD = "backward"
     SKIP = "skip"
-
-
-def hashable(states: Iterable[S], name: str) -> tuple[S, ...]:
-    """States as a tuple.
-
-    Raises:
-        WrongTypeError: They are one text, not iterable, or one of them is not hashable.
-    """
-    if isinstance(states, str) or not isinstance(states, Iterable):
-        raise WrongTypeError(name, "several hashable states", states)
-    collected = tuple(states)
-    for state in collected:
-        try:
-            hash(state)
-        except Exception:  # noqa: BLE001 - a state's hash may be anyone's code
-            raise WrongTypeError(name, "hashable states", state) from None
-    return collected
 
 
 def _name(value: object) -> str:
@@ -221,6 +193,25 @@ def declared(rules: Iterable[Rule[Any]], schema: Schema | None) -> tuple[dict[st
                 else:
                     kinds[test.path] = test.kind if kind is Kind.ANY else kind
     return {path: kind.value for path, kind in sorted(kinds.items())}, list(dict.fromkeys(faults))
+
+
+def faults(
+    rules: Iterable[Rule[Any]], grants: Iterable[Grant], predicates: Collection[str]
+) -> Iterator[str]:
+    """What is wrong between rules, grants and the names of the predicates given."""
+    names = [rule.name for rule in rules]
+    if twice := repeated(names):
+        yield f"it has several rules named {', '.join(map(repr, twice))}"
+    for name in sorted(name for name in {*names} if name in OVERRIDABLE):
+        yield f"the rule {name!r} has the name of a denial of the rulebook's own"
+    asked = {leaf.name for rule in rules for leaf in rule.named()}
+    if missing := sorted(asked - {*predicates}):
+        yield f"the predicates {', '.join(map(repr, missing))} are not given"
+    for grant in grants:
+        if strange := sorted(grant.over - {*names} - OVERRIDABLE):
+            known = ", ".join((*names, *sorted(OVERRIDABLE)))
+            unknown = ", ".join(map(repr, strange))
+            yield f"{grant.role!r} is granted the unknown {unknown}; known: {known}"
 
 
 def _schema_kind(schema: Schema | None, path: str) -> Kind | None:

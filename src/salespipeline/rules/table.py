@@ -8,18 +8,25 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast, get_o
 
 from attrs import field, frozen
 
-from salespipeline._doors import instance, instances, repeated, text
-from salespipeline._kinds import Schema
-from salespipeline._verdicts import NO_PREDICATES
-from salespipeline.conditions import LARGEST_WHOLE, Predicate
+from salespipeline._doors import (
+    LARGEST_WHOLE,
+    NOTHING,
+    hashable,
+    instance,
+    instances,
+    repeated,
+    text,
+)
 from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError, brief
 from salespipeline.rules.decisions import Code, Decision, Result, label
-from salespipeline.rules.rule import OVERRIDABLE, Grant, Rule, declared, hashable
 
 if TYPE_CHECKING:
+    from salespipeline._kinds import Schema
+    from salespipeline.conditions import Predicate
     from salespipeline.rules.drawing import Counts
     from salespipeline.rules.graph import Finding, Graph
     from salespipeline.rules.playbooks import Sheet
+    from salespipeline.rules.rule import Grant, Rule
 
 S = TypeVar("S", bound=Hashable)
 T = TypeVar("T")
@@ -53,7 +60,7 @@ class Prospect(NamedTuple):
 
     obstacle: Code | None
     why: str
-    rules: tuple[Rule[Any], ...]
+    rules: "tuple[Rule[Any], ...]"
     yes: Decision[Any]
 
 
@@ -70,10 +77,10 @@ class Table(Generic[S]):
     final: frozenset[S] = frozenset()
     version: int = 1
     meaning: str = ""
-    rules: tuple[Rule[S], ...] = ()
-    grants: tuple[Grant, ...] = ()
-    schema: Schema | None = field(default=None, eq=False, repr=False)
-    predicates: Mapping[str, Predicate] = field(default=NO_PREDICATES, eq=False, repr=False)
+    rules: "tuple[Rule[S], ...]" = ()
+    grants: "tuple[Grant, ...]" = ()
+    schema: "Schema | None" = field(default=None, eq=False, repr=False)
+    predicates: "Mapping[str, Predicate]" = field(default=NOTHING, eq=False, repr=False)
     fields: Mapping[str, str] = field(init=False, eq=False, repr=False)
     _ranks: dict[S, int] = field(init=False, eq=False, repr=False)
     _prospects: dict[S | None, dict[S, Prospect]] = field(init=False, eq=False, repr=False)
@@ -88,11 +95,22 @@ class Table(Generic[S]):
             set_(self, "schema", MappingProxyType({**self.schema}))
         set_(self, "_ranks", {state: n for n, state in enumerate(self.states)})
         set_(self, "_prospects", {})
-        fields, strange = declared(self.rules, self.schema)
-        set_(self, "fields", MappingProxyType(fields))
-        faults = (*_structural_faults(self), *_rule_faults(self), *strange)
+        set_(self, "fields", NOTHING)
+        faults = (*_structural_faults(self), *self._rule_faults())
         if faults:
             raise InvalidValueError(f"rulebook {self.name!r}", faults)
+
+    def _rule_faults(self) -> tuple[str, ...]:
+        """What is wrong with the rules and grants; the fields that they ask for are kept."""
+        if not (self.rules or self.grants):
+            return ()
+        from salespipeline.rules.rule import declared, faults  # noqa: PLC0415 - not every book's
+
+        fields, strange = declared(self.rules, self.schema)
+        object.__setattr__(self, "fields", MappingProxyType(fields))
+        names = [rule.name for rule in self.rules]
+        most = (f"it has more than {MOST:,} rules",) if len(names) > MOST else ()
+        return (*most, *faults(self.rules, self.grants, self.predicates), *strange)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A rulebook pickles as data; it is checked and compiled anew where it is read."""
@@ -163,7 +181,7 @@ class Table(Generic[S]):
             Code.SKIP: f"{self.name!r} passes over no state",
         }[code]
 
-    def _bearing(self, source: S | None, target: S) -> tuple[Rule[S], ...]:
+    def _bearing(self, source: S | None, target: S) -> "tuple[Rule[S], ...]":
         """The rules that bear on a move between known states, in order."""
         return tuple(rule for rule in self.rules if rule.bears_on(source, target, self._ranks))
 
@@ -221,7 +239,7 @@ class Table(Generic[S]):
         places: dict[Any, int] = {None: -1, **self._ranks}
         return _plain_states(sorted({*states}, key=places.__getitem__))
 
-    def _plain_rule(self, rule: Rule[S]) -> dict[str, Any]:
+    def _plain_rule(self, rule: "Rule[S]") -> dict[str, Any]:
         from salespipeline._plain import plain_condition  # noqa: PLC0415 - imported when asked for
 
         return {
@@ -354,9 +372,13 @@ def _check_kinds(book: Table[S]) -> None:
     for edge in book.edges:
         if not isinstance(edge, tuple) or len(edge) != 2:
             raise WrongTypeError("edges", "pairs of a source and a target", edge)
-    for kind, name in ((Rule, "rules"), (Grant, "grants")):
-        instance(tuple, getattr(book, name), name)
-        instances(kind, getattr(book, name), name)
+    instance(tuple, book.rules, "rules")
+    instance(tuple, book.grants, "grants")
+    if book.rules or book.grants:
+        from salespipeline.rules.rule import Grant, Rule  # noqa: PLC0415 - not every book's
+
+        instances(Rule, book.rules, "rules")
+        instances(Grant, book.grants, "grants")
     schema = book.schema
     if schema is not None and not isinstance(get_origin(schema) or schema, type | Mapping):
         raise WrongTypeError("schema", "a class, or a mapping of names to types or kinds", schema)
@@ -390,28 +412,10 @@ def _structural_faults(book: Table[S]) -> Iterator[str]:
         yield f"its version must be a whole number from 1 (got {brief(book.version)})"
 
 
-def _named_states(rule: Rule[S]) -> set[S]:
+def _named_states(rule: "Rule[S]") -> set[S]:
     sources = () if rule.sources is None else rule.sources
     targets = () if rule.targets is None else rule.targets
     return {state for state in (*sources, *targets) if state is not None}
-
-
-def _rule_faults(book: Table[S]) -> Iterator[str]:
-    names = [rule.name for rule in book.rules]
-    if len(names) > MOST:
-        yield f"it has more than {MOST:,} rules"
-    if twice := repeated(names):
-        yield f"it has several rules named {', '.join(map(repr, twice))}"
-    for name in sorted(name for name in {*names} if name in OVERRIDABLE):
-        yield f"the rule {name!r} has the name of a denial of the rulebook's own"
-    asked = {leaf.name for rule in book.rules for leaf in rule.named()}
-    if missing := sorted(asked - {*book.predicates}):
-        yield f"the predicates {', '.join(map(repr, missing))} are not given"
-    for grant in book.grants:
-        if strange := sorted(grant.over - {*names} - OVERRIDABLE):
-            known = ", ".join((*names, *sorted(OVERRIDABLE)))
-            unknown = ", ".join(map(repr, strange))
-            yield f"{grant.role!r} is granted the unknown {unknown}; known: {known}"
 
 
 def _plain_states(states: Iterable[object]) -> list[Any]:
