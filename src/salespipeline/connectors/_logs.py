@@ -1,4 +1,4 @@
-"""Events written down for one record, in order, from what the rows of a table say of it."""
+"""Events written down for one record, in order, from what a system says of it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -6,21 +6,32 @@ from datetime import datetime
 from typing import Any
 
 from salespipeline.attributes import EMPTY
-from salespipeline.connectors._mapping import TableMapping
-from salespipeline.connectors._rows import Facts
+from salespipeline.connectors._items import Facts
+from salespipeline.connectors._systems import Ground
 from salespipeline.events import (
     ActivityRecorded,
     AmountChanged,
     CloseDateChanged,
+    ContactLinked,
+    ContactUnlinked,
     Created,
+    Deleted,
     Event,
     FieldSet,
+    ForecastCategorySet,
     LeadStatusSet,
     LifecycleStageSet,
     Lost,
+    Merged,
     Moved,
+    NextStepDone,
+    NextStepPlanned,
     Opened,
+    OptedIn,
+    OptedOut,
     OwnerChanged,
+    ProbabilityBasis,
+    ProbabilitySet,
     Reopened,
     Start,
     Won,
@@ -33,14 +44,21 @@ _TURNS = {Outcome.OPEN: Reopened, Outcome.WON: Won, Outcome.LOST: Lost}
 
 
 class Log(ABC):
-    """The events of one record so far."""
+    """The events of one record so far.
+
+    What is written is a row of facts by field; a fact of None takes away what was there, an absent
+    one leaves it. ``at`` is the instant; ``by``, ``role``, ``recorded_at`` and ``event_id`` sign.
+    The first row begins the record, with ``start`` and ``observed_from`` if they are known.
+    Beside the fields of the record, ``activity`` (with ``direction``), ``next_step`` (a `NextStep`,
+    or None once it is done), ``merged`` (another record's id) and ``deleted`` are written.
+    """
 
     names: tuple[str, ...]
 
-    def __init__(self, record: str, mapping: TableMapping) -> None:
+    def __init__(self, record: str, ground: Ground) -> None:
         self.events: list[Any] = []
         self._record = record
-        self._mapping = mapping
+        self._ground = ground
         self._said: dict[str, object] = {}
         self._stamp: dict[str, object] = {}
 
@@ -61,9 +79,19 @@ class Log(ABC):
             self._change(at, row)
             self._change_fields(at, row)
         else:
-            self.begin(at, row)
+            said = {name: row[name] for name in ("start", "observed_from") if name in row}
+            self.begin(at, row, **said)
+            self._go_on(at, row)
         if "activity" in row:
-            self._add(ActivityRecorded, at, kind=row["activity"])
+            self._add(ActivityRecorded, at, kind=row["activity"], direction=row.get("direction"))
+        if (step := row.get("next_step")) is not None:
+            self._add(NextStepPlanned, at, what=step.what, due=step.due)
+        elif "next_step" in row:
+            self._add(NextStepDone, at)
+        if "merged" in row:
+            self._add(Merged, at, other=row["merged"])
+        if row.get("deleted"):
+            self._add(Deleted, at)
 
     @abstractmethod
     def begin(
@@ -84,12 +112,16 @@ class Log(ABC):
     def _change(self, at: datetime, row: Facts) -> None:
         """Write what a row says of the record's state."""
 
+    @abstractmethod
+    def _go_on(self, at: datetime, row: Facts) -> None:
+        """Write what a row says that no beginning holds."""
+
     def _add(self, event_type: Callable[..., Event], at: datetime, /, **facts: object) -> None:
         """Write one more event; the row's id goes with its first."""
         self.events.append(
             event_type(
                 record=self._record, sequence=len(self.events) + 1, at=at,
-                system=self._mapping.system, **self._stamp, **facts,
+                system=self._ground.system, **self._stamp, **facts,
             )
         )  # fmt: skip
         self._stamp.pop("original_id", None)
@@ -120,7 +152,7 @@ def _values(row: Facts, names: tuple[str, ...]) -> dict[str, object]:
 class DealLog(Log):
     """The events of one deal so far."""
 
-    names = ("title", "account", "source", "sale_type")
+    names = ("title", "account", "source", "sale_type", "term", "renews")
 
     _pipeline: str
     _stage: str
@@ -130,7 +162,7 @@ class DealLog(Log):
 
     def _needs(self) -> dict[str, str]:
         needed = {"stage": "it has no stage for its deal to begin in"}
-        if self._mapping.pipeline is None:
+        if self._ground.pipeline is None:
             needed["pipeline"] = "it has no pipeline, and the mapping names none"
         return needed
 
@@ -143,13 +175,14 @@ class DealLog(Log):
         observed_from: datetime | None = None,
     ) -> None:
         """Write the opening."""
-        self._pipeline, self._stage = row.get("pipeline", self._mapping.pipeline), row["stage"]
-        self._outcome = self._mapping.outcome(self._pipeline, self._stage)
+        self._pipeline, self._stage = row.get("pipeline", self._ground.pipeline), row["stage"]
+        self._outcome = self._ground.outcome(self._pipeline, self._stage)
         self._amount, self._expected_close = row.get("amount"), row.get("expected_close")
+        linked = {"contacts": row["contacts"]} if "contacts" in row else {}
         self._add(
             Opened, at, pipeline=self._pipeline, stage=self._stage, outcome=self._outcome,
             start=start, observed_from=observed_from, amount=self._amount,
-            expected_close=self._expected_close, **self._fields(row),
+            expected_close=self._expected_close, **linked, **self._fields(row),
         )  # fmt: skip
 
     def enter(self, at: datetime, row: Facts) -> None:
@@ -157,7 +190,7 @@ class DealLog(Log):
         left: dict[str, object] = {"pipeline_left": self._pipeline, "stage_left": self._stage}
         before = self._outcome
         self._pipeline, self._stage = row.get("pipeline", self._pipeline), row["stage"]
-        self._outcome = self._mapping.outcome(self._pipeline, self._stage)
+        self._outcome = self._ground.outcome(self._pipeline, self._stage)
         kind: type[Event] = Moved if self._outcome is before else _TURNS[self._outcome]
         if kind is Won or kind is Lost:
             left |= {"reason": row.get("reason"), "amount": row.get("amount")}
@@ -173,6 +206,18 @@ class DealLog(Log):
         if row.get("expected_close", self._expected_close) != self._expected_close:
             self._expected_close = row["expected_close"]
             self._add(CloseDateChanged, at, expected_close=self._expected_close)
+        self._go_on(at, row)
+
+    def _go_on(self, at: datetime, row: Facts) -> None:
+        if "probability" in row:
+            basis = row.get("basis", ProbabilityBasis.UNTIL_MOVE)
+            self._add(ProbabilitySet, at, probability=row["probability"], basis=basis)
+        if "forecast_category" in row:
+            self._add(ForecastCategorySet, at, category=row["forecast_category"])
+        if "contact_linked" in row:
+            self._add(ContactLinked, at, contact=row["contact_linked"])
+        if "contact_unlinked" in row:
+            self._add(ContactUnlinked, at, contact=row["contact_unlinked"])
 
 
 class ContactLog(Log):
@@ -216,3 +261,8 @@ class ContactLog(Log):
         elif "lead_status" in row:
             before, self._status = self._status, status
             self._add(LeadStatusSet, at, status=status, status_left=before)
+        self._go_on(at, row)
+
+    def _go_on(self, at: datetime, row: Facts) -> None:
+        if "opted_out" in row:
+            self._add(OptedOut if row["opted_out"] else OptedIn, at)

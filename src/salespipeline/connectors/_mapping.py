@@ -10,6 +10,7 @@ from attrs import frozen
 
 from salespipeline._doors import instances, repeated
 from salespipeline.connectors._cells import Cells, parse
+from salespipeline.connectors._systems import outcome_in
 from salespipeline.errors import InvalidValueError, SalesPipelineError, WrongTypeError, brief
 from salespipeline.lifecycle import LifecycleStage
 from salespipeline.money import check_currency
@@ -138,8 +139,7 @@ class TableMapping:
 
     def outcome(self, pipeline: str | None, stage: str) -> Outcome:
         """What a stage means; one of no pipeline known is taken for open."""
-        known = None if pipeline is None else self.pipelines.get(pipeline)
-        return known.outcome(stage) if known is not None and stage in known else Outcome.OPEN
+        return outcome_in(self.pipelines, pipeline, stage)
 
 
 def checked(mapping: object, pipelines: Iterable[Pipeline]) -> TableMapping:

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from salespipeline._doors import choice
+from salespipeline.connectors._items import Facts
 from salespipeline.connectors._logs import ContactLog, DealLog
 from salespipeline.connectors._mapping import TableMapping
-from salespipeline.connectors._rows import Facts, Row
+from salespipeline.connectors._rows import Row
 from salespipeline.events import Start
 from salespipeline.lifecycle import LifecycleStage
 from salespipeline.pipelines import Outcome
@@ -36,21 +37,21 @@ def _begun(
         return min((mapping.exported, *entries)), Start.BY_THEN
     if "entered" in facts:
         return min(entries), Start.BY_THEN
-    return row.refuse(field, "it has no beginning, and the mapping names no missing_start")
+    return row.refuse_for(field, "it has no beginning, and the mapping names no missing_start")
 
 
 def _first(row: Row, path: Path, begun: datetime) -> str:
     """The first stage, taken off the path; its own date is reported where it is far too early."""
     at, stage = path.pop(0)
     if begun - at >= _DAY:
-        row.note(f"entered.{stage}", "it is before the record began; the stage began with it")
+        row.note_for(f"entered.{stage}", "it is before the record began; the stage began with it")
     return stage
 
 
 def write_deal(log: DealLog, row: Row, facts: Facts, mapping: TableMapping) -> None:
     """Write the events of a row that is a deal."""
     if (lacking := log.lacks(facts)) is not None:
-        row.refuse(*lacking)
+        row.refuse_for(*lacking)
     key = facts.get("pipeline", mapping.pipeline)
     closed = mapping.outcome(key, facts["stage"]) is not Outcome.OPEN
     path = _path(row, facts, mapping, key)
@@ -70,22 +71,24 @@ def _path(row: Row, facts: Facts, mapping: TableMapping, pipeline: str | None) -
     stage, path = facts["stage"], _dated(facts)
     outcome = mapping.outcome(pipeline, stage)
     if outcome is Outcome.OPEN and "closed" in facts and not _is_shared(mapping):
-        row.note("closed", "the deal is open; its closing date is left out")
+        row.note_for("closed", "the deal is open; its closing date is left out")
     if path and path[-1][1] == stage:
         if (
             outcome is not Outcome.OPEN
             and abs(facts.get("closed", path[-1][0]) - path[-1][0]) >= _DAY
         ):
-            row.note("closed", f"{stage!r} has a date of its own, and that stands")
+            row.note_for("closed", f"{stage!r} has a date of its own, and that stands")
         return path
     if outcome is not Outcome.OPEN:
         if "closed" not in facts:
-            row.refuse("closed", f"the deal is {outcome.value}, and has no closing date")
+            row.refuse_for("closed", f"the deal is {outcome.value}, and has no closing date")
         return [*path, (facts["closed"], stage)]
     if path and mapping.outcome(pipeline, path[-1][1]) is not Outcome.OPEN:
-        row.refuse("stage", f"the deal is open, and {path[-1][1]!r} is the last stage with a date")
+        row.refuse_for(
+            "stage", f"the deal is open, and {path[-1][1]!r} is the last stage with a date"
+        )
     if path:
-        row.note("stage", f"it is not the last stage with a date; {path[-1][1]!r} stands")
+        row.note_for("stage", f"it is not the last stage with a date; {path[-1][1]!r} stands")
     return path
 
 
@@ -127,7 +130,9 @@ def write_contact(log: ContactLog, row: Row, facts: Facts, mapping: TableMapping
     if path:
         furthest = max(_lifecycle(entered) for _, entered in path)
         if stage not in {None, furthest}:
-            row.note("stage", f"{furthest.value!r} is the furthest stage with a date, and stands")
+            row.note_for(
+                "stage", f"{furthest.value!r} is the furthest stage with a date, and stands"
+            )
         stage = _lifecycle(_first(row, path, begun)) if path[0][0] <= begun else None
         undated = "lead_status" in facts
     log.begin(

@@ -2,19 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NoReturn, TypeAlias, TypeVar
-
-from attrs import field, frozen
+from typing import Any, NoReturn, TypeVar
 
 from salespipeline.attributes import EMPTY, Attributes
+from salespipeline.connectors._items import Item, Problem
 from salespipeline.connectors._mapping import TableMapping
-from salespipeline.errors import InvalidValueError, SalesPipelineError, brief
+from salespipeline.errors import InvalidValueError
 from salespipeline.money import Money
 
 T = TypeVar("T")
-
-Facts: TypeAlias = Mapping[str, Any]
-"""What a row says, by field; absent fields are not in it."""
 
 _STATES = frozenset({
     "at", "opened", "created", "closed", "recorded_at", "stage", "lead_status", "pipeline",
@@ -23,45 +19,14 @@ _STATES = frozenset({
 """The fields, beside the id, without which a row cannot be used if they are unreadable."""
 
 
-@frozen
-class Problem:
-    """A cell, or a whole row, that could not be read.
-
-    Attributes:
-        row: The number of the row, the first below the header being 1.
-        column: The column, or None for the whole row.
-        value: What stands there.
-        reason: Why it cannot be read.
-        refused: Whether the whole row was refused; else the cell was taken for absent.
-    """
-
-    row: int
-    column: str | None
-    value: object = field(repr=brief, hash=False)
-    reason: str
-    refused: bool
-
-
-class RowRefusedError(Exception):
-    """A row that cannot be used: raised and caught within a reader."""
-
-
-class Row:
-    """One row being read.
-
-    Attributes:
-        number: Its number, from 1.
-        identity: The id of its record, or None as long as that is not read.
-    """
+class Row(Item):
+    """One row of a table with a declared mapping."""
 
     def __init__(
         self, number: int, given: Mapping[Any, Any], mapping: TableMapping, problems: list[Problem]
     ) -> None:
-        self.number = number
-        self.identity: str | None = None
-        self._given = given
+        super().__init__(number, given, problems)
         self._mapping = mapping
-        self._problems = problems
 
     def facts(self) -> dict[str, Any]:
         """All that the row says, by field; ids, instants and states refuse it if unreadable."""
@@ -88,39 +53,33 @@ class Row:
         column = self._mapping.columns["id"]
         self.identity = self._cell(column, "id", self._mapping.cells.text, needed=True)
         if self.identity is None:
-            self.refuse("id", "it has no id")
+            self.refuse_for("id", "it has no id")
         return self.identity
 
-    def refuse(self, name: str | None, reason: str) -> NoReturn:
+    def refuse_for(self, name: str | None, reason: str) -> NoReturn:
         """Give the row up, for what stands under a field, or as a whole."""
-        self._report(name, reason, refused=True)
-        raise RowRefusedError
+        column, value = self._place(name)
+        self.refuse(column, reason, value)
 
-    def note(self, name: str, reason: str) -> None:
+    def note_for(self, name: str, reason: str) -> None:
         """Report a field that is taken for absent."""
-        self._report(name, reason, refused=False)
+        column, value = self._place(name)
+        self.note(column, reason, value)
 
-    def _report(self, name: str | None, reason: str, *, refused: bool) -> None:
+    def _place(self, name: str | None) -> tuple[str | None, object]:
         column = None if name is None else self._mapping.column(name)
-        value = None if column is None else self._given.get(column)
-        self._problems.append(Problem(self.number, column, value, reason, refused))
+        return column, None if column is None else self.given.get(column)
 
     def _cell(
         self, column: str, name: str, how: Callable[[object, str], T], *, needed: bool
     ) -> T | None:
         """A cell, or None where it is absent or, if it is not needed, cannot be read."""
-        value = self._given.get(column)
-        try:
+
+        def cell(value: object, name: str) -> T | None:
             held = self._mapping.cells.held(value, name)
             return None if held is None else how(held, name)
-        except SalesPipelineError as fault:
-            reason = str(fault)
-        except Exception as why:  # noqa: BLE001 - what stands in a cell may be anyone's code
-            reason = f"it cannot be read: {brief(why)}"
-        self._problems.append(Problem(self.number, column, value, reason, needed))
-        if needed:
-            raise RowRefusedError
-        return None
+
+        return self.read(self.given.get(column), column, cell, name=name, needed=needed)
 
     def _amount(self) -> Money | None:
         columns, cells = self._mapping.columns, self._mapping.cells

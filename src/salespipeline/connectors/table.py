@@ -11,18 +11,23 @@ or state cannot be read is refused whole; any other cell that cannot be read is 
 both are reported as problems. Rows used and rows refused add up to the rows.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from csv import Error as CsvError
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
-from attrs import frozen
-
+from salespipeline.connectors._items import (
+    Facts,
+    Problem,
+    Read,
+    RowRefusedError,
+    cells_of,
+    walked,
+)
 from salespipeline.connectors._logs import ContactLog, DealLog, Log
 from salespipeline.connectors._mapping import TableMapping, checked
 from salespipeline.connectors._records import write_contact, write_deal
-from salespipeline.connectors._rows import Facts, Problem, Row, RowRefusedError
-from salespipeline.errors import InvalidValueError, SalesPipelineError, WrongTypeError, brief
+from salespipeline.connectors._rows import Row
+from salespipeline.errors import InvalidValueError, SalesPipelineError, brief
 from salespipeline.history import ContactHistory, DealHistory, History
 from salespipeline.pipelines import Pipeline
 
@@ -30,27 +35,6 @@ H = TypeVar("H", bound=History[Any, Any])
 L = TypeVar("L", bound=Log)
 
 __all__ = ["Problem", "Read", "read_contacts", "read_deals"]
-
-
-@frozen
-class Read(Generic[H]):
-    """What a table gave.
-
-    Attributes:
-        histories: One history per record, in the order in which records were met.
-        problems: Every cell or row that could not be read, in the order of rows.
-        incomplete: The ids of records that lost a row, in the order of those rows.
-        used: How many rows were used.
-        refused: How many were refused.
-        pipelines: The pipelines that the mapping declares or the caller gave.
-    """
-
-    histories: tuple[H, ...]
-    problems: tuple[Problem, ...]
-    incomplete: tuple[str, ...]
-    used: int
-    refused: int
-    pipelines: tuple[Pipeline, ...] = ()
 
 
 def read_deals(
@@ -128,7 +112,7 @@ def _checked(mapping: object, record: str, pipelines: Iterable[Pipeline]) -> Tab
 
 
 def _read(rows: object, reading: "_Reading[Any]", history: Callable[[Iterable[Any]], H]) -> Read[H]:
-    for number, row in enumerate(_walked(rows), 1):
+    for number, row in enumerate(walked(rows, _ROWS), 1):
         reading.take(number, row)
     logs = reading.finish()
     return Read(
@@ -142,24 +126,6 @@ def _read(rows: object, reading: "_Reading[Any]", history: Callable[[Iterable[An
 
 
 _ROWS = "several mappings of columns to cells, as csv.DictReader or to_dict('records') give them"
-
-
-def _walked(rows: object) -> Iterator[object]:
-    """The rows one by one; where they stop being readable, an error that says where."""
-    is_frame = all(hasattr(type(rows), name) for name in ("columns", "to_dict"))
-    if is_frame or isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
-        raise WrongTypeError("rows", _ROWS, cast("object", rows))
-    number, walk = 0, iter(cast("Iterable[object]", rows))
-    while True:
-        try:
-            row = next(walk)
-        except StopIteration:
-            return
-        except (UnicodeError, CsvError) as fault:
-            reason = f"what follows row {number} cannot be read: {fault}"
-            raise InvalidValueError("rows", (reason,)) from fault
-        number += 1
-        yield row
 
 
 class _Reading(Generic[L]):
@@ -193,7 +159,7 @@ class _Reading(Generic[L]):
     def take(self, number: int, given: object) -> None:
         """Use a row, or refuse it and say why."""
         self.rows = number
-        cells = _cells(given)
+        cells = cells_of(given)
         if cells is None:
             reason = f"a row must be a mapping of columns to cells (got {brief(given)})"
             self.problems.append(Problem(number, None, given, reason, refused=True))
@@ -234,28 +200,30 @@ class _Reading(Generic[L]):
     def _place(self, row: Row, cells: Mapping[Any, Any]) -> None:
         identity = row.read_id()
         if None in cells:
-            row.refuse(None, f"it has more cells than the table has columns: {brief(cells[None])}")
+            row.refuse_for(
+                None, f"it has more cells than the table has columns: {brief(cells[None])}"
+            )
         facts = row.facts()
         if self.mapping.shape == "events":
             self._check_event(row, identity, facts)
             self._events.setdefault(identity, []).append((row, facts))
             return
         if identity in self._logs:
-            row.refuse("id", "an earlier row has the same id")
+            row.refuse_for("id", "an earlier row has the same id")
         log = self._log(identity, self.mapping)
         self._write(log, row, facts, self.mapping)
         self._logs[identity] = log
 
     def _check_event(self, row: Row, identity: str, facts: Facts) -> None:
         if "at" not in facts:
-            row.refuse("at", "it has no instant")
+            row.refuse_for("at", "it has no instant")
         if "sequence" in self.mapping.columns and "sequence" not in facts:
-            row.refuse("sequence", "it has no number that says where it stands")
+            row.refuse_for("sequence", "it has no number that says where it stands")
         if facts.keys() <= _SAYS_NOTHING:
-            row.refuse(None, "it says nothing that happened")
+            row.refuse_for(None, "it says nothing that happened")
         event = (identity, facts.get("event_id", ""))
         if event in self._event_ids:
-            row.refuse("event_id", "an earlier row of the record has the same id of an event")
+            row.refuse_for("event_id", "an earlier row of the record has the same id of an event")
         if event[1]:
             self._event_ids.add(event)
 
@@ -265,15 +233,7 @@ _SAYS_NOTHING = frozenset({
 })  # fmt: skip
 
 
-def _cells(row: object) -> dict[Any, Any] | None:
-    """The cells of a row by column, or None where it has none."""
-    try:
-        return dict(cast("Mapping[Any, Any]", row)) if isinstance(row, Mapping) else None
-    except Exception:  # noqa: BLE001 - a mapping may be anyone's code
-        return None
-
-
 def _happen(log: Log, row: Row, facts: Facts) -> None:
     if (lacking := log.lacks(facts)) is not None:
-        row.refuse(*lacking)
+        row.refuse_for(*lacking)
     log.happen(facts)
