@@ -36,8 +36,10 @@ LAYOUT = (
     "metrics.velocity", "metrics.summary", "metrics", "conformance", "audit",
     "interchange._documents", "interchange._rulebooks", "interchange._schemas",
     "interchange._vectors", "interchange",
-    "connectors._cells", "connectors._mapping", "connectors._rows", "connectors._logs",
-    "connectors._records", "connectors.table", "connectors",
+    "connectors._cells", "connectors._items", "connectors._systems", "connectors._mapping",
+    "connectors._rows", "connectors._logs", "connectors._records", "connectors.table",
+    "connectors.hubspot", "connectors.salesforce", "connectors.pipedrive",
+    "connectors.activecampaign", "connectors",
 )  # fmt: skip
 PATHS = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path

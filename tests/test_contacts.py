@@ -572,3 +572,17 @@ def test_a_lower_stage_is_backward_beside_whatever_a_rulebook_has_against_it():
     decision = customer.decide("lead", rulebook=book)
     assert decision.result is Result.DENIED
     assert [denial.code for denial in decision.denials] == ["failed", "backward"]
+
+
+@pytest.mark.parametrize(
+    ("command", "argument", "named"),
+    [("advance", "nope", "'nope'"), ("set_lead_status", "", "'status'")],
+)
+def test_a_command_names_all_that_is_wrong_with_its_arguments(command, argument, named):
+    contact, _ = Contact.create("c-1", at=START, by="ada", stage="sales_qualified_lead")
+    with pytest.raises(InvalidValueError) as caught:
+        getattr(contact, command)(argument, at="soon", by="")
+    for name in ("'at'", "'by'", named):
+        assert name in str(caught.value)
+    with pytest.raises(WrongTypeError, match="'override' must be an Override"):
+        getattr(contact, command)("opportunity", at=START, by="ada", override=5)

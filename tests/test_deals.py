@@ -663,3 +663,13 @@ def test_a_move_that_keeps_the_outcome_is_judged_by_the_deal_as_it_is():
     assert [denial.rule for denial in plain.decide("kept", pipeline=pipeline).denials] == [
         "reasoned"
     ]
+
+
+def test_a_move_names_all_that_is_wrong_with_its_arguments():
+    deal, _ = Deal.open("d-1", at=START, by="ada", pipeline=SIX_STAGES)
+    with pytest.raises(InvalidValueError) as caught:
+        deal.win(at="soon", by="", pipeline=SIX_STAGES, reason=5, amount=3)
+    for name in ("'at'", "'by'", "'reason'", "'amount'"):
+        assert name in str(caught.value)
+    with pytest.raises(WrongTypeError, match="'override' must be an Override"):
+        deal.move("meeting", at=START, by="ada", pipeline=SIX_STAGES, override=5)

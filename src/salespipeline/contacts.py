@@ -19,6 +19,7 @@ from salespipeline._record import (
     check_start,
 )
 from salespipeline.attributes import EMPTY, Attributes
+from salespipeline.errors import SalesPipelineError
 from salespipeline.events import (
     Created,
     LeadStatusSet,
@@ -255,9 +256,14 @@ class Contact(Record):
         Raises:
             DeniedError: The rulebook does not allow it; the error carries the decision.
         """
-        decision = self.decide(
-            stage, at=at, by=by, role=role, context=context, override=override, rulebook=rulebook
-        )
+        try:
+            decision = self.decide(
+                stage, at=at, by=by, role=role,
+                context=context, override=override, rulebook=rulebook,
+            )  # fmt: skip
+        except SalesPipelineError:
+            self.passed(at, by, role, "stage", stage=(_stage, stage))
+            raise
         if decision.result is not Result.ALLOWED:
             raise DeniedError(self.subject, decision)
         after = instance(StatusScheme, scheme, "scheme").after(self.lead_status, decision.target)
@@ -361,15 +367,19 @@ class Contact(Record):
             DeniedError: The contact is on no stage with lead statuses, or the scheme's rulebook
                 does not allow it; the error carries the decision.
         """
-        decision = self.decide_status(
-            status, at=at, by=by, role=role, revisit_on=revisit_on, context=context,
-            override=override, scheme=scheme,
-        )  # fmt: skip
+        try:
+            decision = self.decide_status(
+                status, at=at, by=by, role=role, revisit_on=revisit_on,
+                context=context, override=override, scheme=scheme,
+            )  # fmt: skip
+        except SalesPipelineError:
+            said = {"status": (text, status), "revisit_on": (check_date, revisit_on)}
+            self.passed(at, by, role, "status", **said)
+            raise
         if not decision:
             raise DeniedError(self.subject, decision)
         if revisit_on is not None:
-            said = self.passed(at, by, role, revisit_on=(check_date, revisit_on))
-            revisit_on = said["revisit_on"]
+            revisit_on = check_date(revisit_on, "revisit_on")
         event = self.drafted(LeadStatusSet, at, by, role)
         event.status, event.status_left = text(decision.target, "status"), self.lead_status
         event.revisit_on = revisit_on

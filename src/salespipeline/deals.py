@@ -22,7 +22,7 @@ from salespipeline._record import (
     check_start,
 )
 from salespipeline.attributes import EMPTY, Attributes
-from salespipeline.errors import InvalidValueError
+from salespipeline.errors import InvalidValueError, SalesPipelineError
 from salespipeline.events import (
     AmountChanged,
     CloseDateChanged,
@@ -79,6 +79,10 @@ def _basis(value: object, name: str) -> ProbabilityBasis:
 
 def _amount(value: object, name: str) -> Money:
     return instance(Money, value, name)
+
+
+def _pipeline(value: object, name: str) -> Pipeline:
+    return instance(Pipeline, value, name)
 
 
 @frozen(weakref_slot=False)
@@ -342,10 +346,17 @@ class Deal(Record):
             DeniedError: The rulebook does not allow it; the error carries the decision.
             InvalidValueError: A reason or amount is given, and the move closes nothing.
         """
-        decision = self.decide(
-            stage, pipeline=pipeline, at=at, by=by, role=role,
-            reason=reason, amount=amount, context=context, override=override,
-        )  # fmt: skip
+        try:
+            decision = self.decide(
+                stage, pipeline=pipeline, at=at, by=by, role=role,
+                reason=reason, amount=amount, context=context, override=override,
+            )  # fmt: skip
+        except SalesPipelineError:
+            self.passed(
+                at, by, role, "stage", "pipeline", stage=(text, stage),
+                pipeline=(_pipeline, pipeline), reason=(text, reason), amount=(_amount, amount),
+            )  # fmt: skip
+            raise
         if decision.result is not Result.ALLOWED:
             raise DeniedError(self.subject, decision)
         kind = self._kind_of_move(pipeline.outcomes[decision.target])
