@@ -31,7 +31,7 @@ LAYOUT = (
     "rules.playbooks", "rules.table", "rules.case", "rules.book", "rules.vectors",
     "rules.comparing", "rules.reading", "rules", "lifecycle", "ownership", "_usual", "pipelines",
     "events", "_drafts", "_folds", "_record", "contacts", "deals", "triggers", "_voiding",
-    "history", "journey", "tallies",
+    "_merging", "history", "journey", "tallies",
     "metrics._figure", "metrics.conversion", "metrics.outcomes", "metrics.value",
     "metrics.velocity", "metrics.summary", "metrics", "conformance", "audit",
     "interchange._documents", "interchange._rulebooks", "interchange._schemas",

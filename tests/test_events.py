@@ -85,6 +85,7 @@ FACTS = {
     "verdict": ("fit", None),
     "approval": ("finance", "legal"),
     "other": ("r-9", "r-8"),
+    "creation": (Created(record="r-9", sequence=1, at=AT), None),
     "voids": (("r-1", 2), ("crm", "e-2")),
     "why": ("a slip", "a copy"),
     "status": ("connected", None),
@@ -179,6 +180,15 @@ def test_an_event_is_known_by_its_id_in_the_system_it_was_read_from():
 def test_an_event_without_both_system_and_id_is_known_by_record_and_number(half):
     event = FieldSet(record="c-1", sequence=4, at=AT, field="name", value="Ada", **half)
     assert event.identity == ("c-1", 4)
+
+
+def test_an_event_of_a_merged_history_is_known_by_where_it_stood_before():
+    moved = FieldSet(
+        record="c-1", sequence=4, at=AT, field="name", value="Ada", origin=Origin("c-2", 3, AT)
+    )
+    assert moved.identity == ("c-2", 3)
+    assert attrs.evolve(moved, record="c-0", sequence=9).identity == ("c-2", 3)
+    assert attrs.evolve(moved, system="crm", original_id="e-9").identity == ("crm", "e-9")
 
 
 # The small values on events

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from salespipeline.attributes import Attributes
 from salespipeline.events import (
     ActivityRecorded,
     AmountChanged,
@@ -39,6 +40,7 @@ from salespipeline.events import (
     Voided,
     Won,
 )
+from salespipeline.lifecycle import LifecycleStage
 from salespipeline.pipelines import Outcome
 
 Apply = Callable[[Any, Any], None]
@@ -105,6 +107,15 @@ def _approval_withdrawn(draft: Any, event: ApprovalWithdrawn) -> None:
     touch(draft, event)
 
 
+def _fill(draft: Any, begun: Created | Opened, names: tuple[str, ...]) -> None:
+    """Take what is still empty from another record's beginning."""
+    for name in names:
+        if getattr(draft, name) is None:
+            setattr(draft, name, getattr(begun, name))
+    if begun.attributes:
+        draft.attributes = Attributes({**begun.attributes, **draft.attributes})
+
+
 SHARED: Mapping[type, Apply] = {
     FieldSet: _field_set,
     OwnerChanged: _owner_changed,
@@ -114,7 +125,6 @@ SHARED: Mapping[type, Apply] = {
     Assessed: _assessed,
     Approved: _approved,
     ApprovalWithdrawn: _approval_withdrawn,
-    Merged: touch,
     Voided: touch,
     Deleted: _deleted,
 }
@@ -161,6 +171,36 @@ def _enter_status(draft: Any, status: str | None, at: datetime) -> None:
     draft.revisit_on = None
 
 
+def rank(stage: LifecycleStage | None) -> int:
+    """How far a lifecycle stage is; none is before the first."""
+    return -1 if stage is None else stage.rank
+
+
+def status_with(stage: LifecycleStage | None, status: str | None, begun: Created) -> str | None:
+    """The lead status of a contact after another's beginning is taken in.
+
+    It goes with the lifecycle stage: that of the one further on; of equals, that of the first.
+    """
+    behind = rank(begun.lifecycle_stage) - rank(stage)
+    return begun.lead_status if behind > 0 or (behind == 0 and status is None) else status
+
+
+_PERSON = ("name", "email", "company", "account", "owner", "source")
+
+
+def _contact_merged(draft: Any, event: Merged) -> None:
+    begun = event.creation
+    if isinstance(begun, Created):
+        status = status_with(draft.lifecycle_stage, draft.lead_status, begun)
+        if rank(begun.lifecycle_stage) > rank(draft.lifecycle_stage):
+            draft.lifecycle_stage, draft.stage_since = begun.lifecycle_stage, event.at
+            draft.approvals = frozenset()
+        if status != draft.lead_status:
+            _enter_status(draft, status, event.at)
+        _fill(draft, begun, _PERSON)
+    touch(draft, event)
+
+
 def _opted_out(draft: Any, event: OptedOut) -> None:
     draft.opted_out = True
     touch(draft, event)
@@ -177,6 +217,7 @@ CONTACT: Mapping[type, Apply] = {
     LeadStatusSet: _lead_status_set,
     OptedOut: _opted_out,
     OptedIn: _opted_in,
+    Merged: _contact_merged,
     **SHARED,
 }
 """What each event of a contact does to a draft."""
@@ -262,6 +303,20 @@ def _contact_unlinked(draft: Any, event: ContactUnlinked) -> None:
     touch(draft, event)
 
 
+_SALE = (
+    "title", "amount", "account", "owner", "source", "sale_type", "expected_close", "term",
+    "renews",
+)  # fmt: skip
+
+
+def _deal_merged(draft: Any, event: Merged) -> None:
+    begun = event.creation
+    if isinstance(begun, Opened):
+        draft.contacts = tuple(dict.fromkeys((*draft.contacts, *begun.contacts)))
+        _fill(draft, begun, _SALE)
+    touch(draft, event)
+
+
 DEAL: Mapping[type, Apply] = {
     Opened: _opened,
     Moved: _moved,
@@ -275,6 +330,7 @@ DEAL: Mapping[type, Apply] = {
     ForecastCategorySet: _forecast_category_set,
     ContactLinked: _contact_linked,
     ContactUnlinked: _contact_unlinked,
+    Merged: _deal_merged,
     **SHARED,
 }
 """What each event of a deal does to a draft."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, cast
 
+from attrs import evolve
+
 from salespipeline._doors import gathered, instance, text
 from salespipeline._record import Record, before
 from salespipeline.deals import Deal
@@ -22,6 +24,7 @@ from salespipeline.events import (
     Identity,
     LeadStatusSet,
     LifecycleStageSet,
+    Merged,
     Reopened,
     StageEntered,
     Voided,
@@ -266,6 +269,8 @@ class _Voiding:
         """What an event says that was always so of the record and is so no longer, if anything."""
         if isinstance(event, Voided) or None in once or not once:
             return None
+        if now is None and _begins(event):
+            return None
         if now is None:
             return "happened to the record"
         was = zip(*(_said(event, record, self._scheme) for record in once), strict=True)
@@ -313,7 +318,8 @@ class _Voiding:
         """The denial where there is no record, and this would not bring it back."""
         creation = self._events[0]
         deletions = [event for event in self._held if isinstance(event, Deleted)]
-        if void := self._voided_now.get(creation.identity):
+        void = self._voided_now.get(creation.identity)
+        if void and not any(map(_begins, self._held)):
             if creation.identity in self._voided_then and creation not in self._mistakes:
                 message = f"its creation is voided; void {_named(void)} to bring it back"
                 yield self._denial(Code.CREATION_VOIDED, "event", void.sequence, None, message)
@@ -358,7 +364,15 @@ def _so(sayings: Iterable[Saying]) -> bool:
 
 def _after(kind: type[Record], event: Event, record: Record | None) -> Record | None:
     """The record after an event; none where nothing but a creation happens to none."""
-    return kind.replay((event,), record) if record is not None or event.sequence == 1 else None
+    if record is None and _begins(event):
+        begun = event.creation if isinstance(event, Merged) else event
+        return kind.replay((evolve(begun, record=event.record, sequence=event.sequence),))
+    return None if record is None else kind.replay((event,), record)
+
+
+def _begins(event: Event) -> bool:
+    """Whether a record may begin with an event: its own beginning, or one that was taken in."""
+    return event.sequence == 1 or (isinstance(event, Merged) and event.creation is not None)
 
 
 def _named(event: Event) -> str:

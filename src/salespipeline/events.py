@@ -24,7 +24,10 @@ from salespipeline.pipelines import Outcome
 from salespipeline.rules import Ruling
 
 Identity: TypeAlias = tuple[str, str | int]
-"""What an event is known by: (system, original id), else (record id, sequence number)."""
+"""What an event is known by: (system, original id), else (record id, sequence number).
+
+Record and number are those of the history in which the event happened: a merge keeps both.
+"""
 
 
 class Start(StrEnum):
@@ -179,9 +182,11 @@ class Event:
 
     @property
     def identity(self) -> Identity:
-        """What the event is known by, in every copy of it."""
+        """What the event is known by, in every copy of it and after every merge."""
         if self.system is not None and self.original_id is not None:
             return self.system, self.original_id
+        if self.origin is not None:
+            return self.origin.record, self.origin.sequence
         return self.record, self.sequence
 
 
@@ -326,9 +331,16 @@ class ApprovalWithdrawn(Event):
 
 @frozen(kw_only=True, eq=False, repr=False)
 class Merged(Event):
-    """Another record turned out to be the same, and its history was taken in."""
+    """Another record turned out to be the same, and its history was taken in.
+
+    Attributes:
+        other: The id of the other record.
+        creation: How the other record began, where its history was merged into this one; None
+            where another system merged them and says no more.
+    """
 
     other: str
+    creation: Created | Opened | None = None
 
 
 @frozen(kw_only=True, eq=False, repr=False)

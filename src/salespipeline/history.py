@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar,
 from attrs import evolve, field, frozen
 
 from salespipeline._doors import choice, instance, instances
+from salespipeline._folds import rank, status_with
 from salespipeline._record import Record
 from salespipeline._voiding import decide_void, voided, voids
 from salespipeline.contacts import Contact
@@ -30,6 +31,7 @@ from salespipeline.events import (
     LeadStatusSet,
     LifecycleStageSet,
     Lost,
+    Merged,
     Moved,
     Opened,
     Reopened,
@@ -37,7 +39,7 @@ from salespipeline.events import (
     Voided,
     Won,
 )
-from salespipeline.lifecycle import STANDARD_STATUSES, StatusScheme
+from salespipeline.lifecycle import STANDARD_STATUSES, LifecycleStage, StatusScheme
 from salespipeline.money import Money
 from salespipeline.periods import utc
 from salespipeline.pipelines import Outcome
@@ -51,7 +53,7 @@ Meant: TypeAlias = tuple[Event | int | Identity, ...]
 """Events by themselves, their sequence numbers or their identities."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-_UNORDERED = frozenset({Voided, Deleted})
+_SPECIAL = frozenset({Voided, Deleted, Merged})
 
 
 class Reading(StrEnum):
@@ -159,8 +161,10 @@ class History(Generic[R, E]):
                 if event.recorded_at.tzinfo is not UTC:
                     return None
                 ordered = False
-            if at < latest or kind in _UNORDERED:
-                ordered = False
+            if at < latest or kind in _SPECIAL:
+                if kind is Merged and not self._takes_in(event):
+                    return None
+                ordered = ordered and kind is Merged and at >= latest
             latest = at
         seen: datetime | None = getattr(self.events[0], "observed_from", None)
         return ordered if seen is None or seen.tzinfo is UTC else None
@@ -189,6 +193,17 @@ class History(Generic[R, E]):
         if (number == 1) != (type(event) is self._creation):
             where = "begins with" if number == 1 else f"has at number {number}"
             yield f"it {where} {type(event).__name__}"
+        if not self._takes_in(event):
+            yield f"number {number} does not say how {brief(cast('Any', event).other)} began"
+
+    def _takes_in(self, event: Event) -> bool:
+        """Whether an event takes no other record in, or says rightly how that began."""
+        begun = event.creation if isinstance(event, Merged) else None
+        if not isinstance(event, Merged) or begun is None:
+            return True
+        from salespipeline._merging import is_sound  # noqa: PLC0415 - as in `merge`
+
+        return is_sound(event, begun, self._creation)
 
     @property
     def record(self) -> str:
@@ -247,7 +262,56 @@ class History(Generic[R, E]):
         """The events without those voided; none where the creation is not among them."""
         mistaken = voided(voiding)
         held = tuple(event for event in events if event.identity not in mistaken)
-        return held if held and type(held[0]) is self._creation else ()
+        if held and type(held[0]) is not self._creation:
+            from salespipeline._merging import begun_later  # noqa: PLC0415 - as in `merge`
+
+            return begun_later(held)
+        return held
+
+    @property
+    def merged_ids(self) -> tuple[str, ...]:
+        """The ids of the records merged into this one, its own first, then as they began."""
+        events: tuple[Event, ...] = self.events
+        others = (e.other for e in events if isinstance(e, Merged) and e.creation is not None)
+        return (self.record, *others)
+
+    def merge(self, *others: Self) -> Self:
+        """The history of one person, or one deal, of whom several records were kept.
+
+        Every event of each is in it once, in the order of (the latest instant so far, sequence
+        number, record) of its own history, and says that place as its ``origin`` where it is
+        another now; an event that several hold has the place of the longest. The record is the
+        one that began first. The beginning of every other becomes, in its place, a `Merged`.
+
+        So all events of all records are replayed in order, and the latest word on a field
+        stands; what a later beginning says fills only what is still empty. The lifecycle stage
+        is the furthest, and the lead status goes with it; a deal stays in its stage, and its
+        contacts are united. A deletion of one record deletes the whole: void it, if that record
+        was deleted for being a duplicate.
+
+        Of two readings of one record the fuller beginning stands: exact before by then, then
+        observed from earlier on, then earlier; of equals, what both say. Histories may be merged
+        in any order and grouping, and again, to the same end.
+
+        Args:
+            others: Histories of the same kind; without any, the history stays as it is.
+
+        Raises:
+            WrongTypeError: One is no history, or a history of another kind of record.
+            HistoryError: Two events have one identity, in one history, or in two that do not say
+                the same of it. Every such event is named.
+
+        >>> day = datetime(2026, 3, 1, tzinfo=UTC)
+        >>> ada, created = Contact.create("c-2", at=day, by="form", stage="lead")
+        >>> _, again = Contact.create("c-7", at=day, by="fair", stage="subscriber", name="Ada")
+        >>> whole = ContactHistory([again]).merge(ContactHistory([created]))
+        >>> whole.record, whole.merged_ids, whole.latest.name, whole.latest.lifecycle_stage.value
+        ('c-2', ('c-2', 'c-7'), 'Ada', 'lead')
+        """
+        from salespipeline._merging import merged  # noqa: PLC0415 - few histories ask for it
+
+        known = instances(type(self), others, "others")
+        return type(self)(merged([self.events, *(other.events for other in known)]))
 
     def as_of(self, as_of: datetime, *, reading: Reading = Reading.AS_KNOWN_THEN) -> R | None:
         """The record as it stood at an instant.
@@ -439,18 +503,12 @@ class ContactHistory(History[Contact, ContactEvent]):
 
         A recorded backward move opens no visit; a skipped stage was not visited.
         """
-        log = _Log()
-        furthest = -1
-        for event in self.known(as_of, reading=reading):
-            if isinstance(event, Created):
-                log.begin(event)
-                stage = event.lifecycle_stage
-            elif isinstance(event, LifecycleStageSet):
-                stage = event.stage
-            else:
-                continue
+        known = self.known(as_of, reading=reading)
+        log, furthest = _Log(known), -1
+        for event in known:
+            stage = _stage_said(event)
             if stage is not None and stage.rank > furthest:
-                log.enter(stage.value, None, event.at)
+                log.enter(stage.value, None, event)
                 furthest = stage.rank
         return log.visits()
 
@@ -469,20 +527,38 @@ class ContactHistory(History[Contact, ContactEvent]):
             scheme: The lead statuses in use: a retired key is read as its successor.
         """
         now = None if scheme is None else instance(StatusScheme, scheme, "scheme")
-        log = _Log()
-        for event in self.known(as_of, reading=reading):
+        known = self.known(as_of, reading=reading)
+        log = _Log(known)
+        furthest: LifecycleStage | None = None
+        status: str | None = None
+        for event in known:
             if isinstance(event, LeadStatusSet):
                 status = event.status
             elif isinstance(event, Created | LifecycleStageSet):
                 status = event.lead_status
+            elif isinstance(event, Merged) and isinstance(event.creation, Created):
+                status = status_with(furthest, status, event.creation)
             else:
                 continue
-            if isinstance(event, Created):
-                log.begin(event)
-            log.enter(
-                status if now is None or status is None else now.current(status), None, event.at
-            )
+            furthest = max(furthest, _stage_said(event), key=rank)
+            current = status if now is None or status is None else now.current(status)
+            log.enter(current, None, event)
         return log.visits()
+
+
+def _stage_said(event: Event) -> LifecycleStage | None:
+    """The lifecycle stage that an event says a contact is on, if any."""
+    if isinstance(event, LifecycleStageSet):
+        return event.stage
+    begun = event.creation if isinstance(event, Merged) else event
+    return begun.lifecycle_stage if isinstance(begun, Created) else None
+
+
+def _is_entry_known(event: Event) -> bool:
+    """Whether a stay that an event began is known to have begun then, and no earlier."""
+    begun = event.creation if isinstance(event, Merged) else None
+    since = None if begun is None else entries_known_from(begun)
+    return since is None or event.at > since
 
 
 StageKey: TypeAlias = tuple[str, str]
@@ -564,6 +640,8 @@ def course(known: tuple[Any, ...]) -> Course:
                 closing = None
         elif kind is AmountChanged:
             amount = event.amount
+        elif kind is Merged and amount is None and event.creation is not None:
+            amount = event.creation.amount
     lengths = (*map(sub, days[1:], days), days[-1])
     stays = tuple(map(_shared, _legs(tuple(stages)), lengths))
     unknown_until = entries_known_from(known[0])
@@ -623,38 +701,33 @@ class DealHistory(History[Deal, DealEvent]):
         A move to the stage the deal is in opens no visit. Where instants run backwards a visit
         ends before it begins; it is given as it was recorded.
         """
-        log = _Log()
-        for event in self.known(as_of, reading=reading):
-            if isinstance(event, Opened):
-                log.begin(event)
-            elif not isinstance(event, Moved | Won | Lost | Reopened):
-                continue
-            log.enter(event.stage, event.pipeline, event.at)
+        known = self.known(as_of, reading=reading)
+        log = _Log(known)
+        for event in known:
+            if isinstance(event, Opened | Moved | Won | Lost | Reopened):
+                log.enter(event.stage, event.pipeline, event)
         return log.visits()
 
 
 class _Log:
     """Visits being written down, one state after the other."""
 
-    def __init__(self) -> None:
-        self._stays: list[tuple[str | None, str | None, datetime]] = []
-        self._known_from: datetime | None = None
+    def __init__(self, known: Sequence[Any]) -> None:
+        self._stays: list[tuple[str | None, str | None, datetime, bool]] = []
+        self._known_from = entries_known_from(known[0]) if known else None
 
-    def begin(self, event: Created | Opened) -> None:
-        self._known_from = entries_known_from(event)
-
-    def enter(self, state: str | None, pipeline: str | None, at: datetime) -> None:
+    def enter(self, state: str | None, pipeline: str | None, event: Event) -> None:
         if not self._stays or self._stays[-1][:2] != (state, pipeline):
-            self._stays.append((state, pipeline, at))
+            self._stays.append((state, pipeline, event.at, _is_entry_known(event)))
 
     def visits(self) -> tuple[Visit, ...]:
-        ends = [*(entered for _, _, entered in self._stays[1:]), None]
+        ends = [*(entered for _, _, entered, _ in self._stays[1:]), None]
         numbers: dict[tuple[str, str | None], int] = {}
         visits: list[Visit] = []
-        for (state, pipeline, entered), left in zip(self._stays, ends, strict=False):
+        for (state, pipeline, entered, said), left in zip(self._stays, ends, strict=False):
             if state is None:
                 continue
             number = numbers[state, pipeline] = numbers.get((state, pipeline), 0) + 1
-            known = self._known_from is None or entered > self._known_from
+            known = said and (self._known_from is None or entered > self._known_from)
             visits.append(Visit(state, pipeline, entered, left, number, known))
         return tuple(visits)

@@ -21,7 +21,7 @@ from salespipeline._record import Record
 from salespipeline.contacts import Contact
 from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError
-from salespipeline.events import Created, Event, LifecycleStageSet, Opened, Start
+from salespipeline.events import Created, Event, LifecycleStageSet, Merged, Opened, Start
 from salespipeline.history import (
     ENTERING,
     ContactHistory,
@@ -409,7 +409,8 @@ def _is_lead(event: object) -> bool:
     """Whether an event puts a contact at lead or beyond."""
     if isinstance(event, LifecycleStageSet):
         return event.stage >= LifecycleStage.LEAD
-    stage = event.lifecycle_stage if isinstance(event, Created) else None
+    begun = event.creation if isinstance(event, Merged) else event
+    stage = begun.lifecycle_stage if isinstance(begun, Created) else None
     return stage is not None and stage >= LifecycleStage.LEAD
 
 
