@@ -39,8 +39,9 @@ LAYOUT = (
     "audit._groups", "audit._html", "audit._report", "audit",
     "interchange._documents", "interchange._rulebooks", "interchange._schemas",
     "interchange._vectors", "interchange",
-    "connectors._cells", "connectors._items", "connectors._systems", "connectors._mapping",
-    "connectors._rows", "connectors._logs", "connectors._records", "connectors.table",
+    "connectors._cells", "connectors._items", "connectors._systems", "connectors._declared",
+    "connectors._mapping", "connectors._rows", "connectors._logs", "connectors._records",
+    "connectors._stays", "connectors._changes", "connectors.table",
     "connectors.hubspot", "connectors.salesforce", "connectors.pipedrive",
     "connectors.activecampaign", "connectors",
 )  # fmt: skip

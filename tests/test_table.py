@@ -1412,11 +1412,14 @@ def test_all_faults_of_a_mapping_are_named_in_one_error():
     ]
 
 
+KINDS = "record must be 'deal' or 'contact', and shape 'records', 'events', 'stays' or 'changes'"
+
+
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        ({"record": "lead"}, "record must be 'deal' or 'contact', and shape 'records' or 'events'"),
-        ({"shape": "wide"}, "record must be 'deal' or 'contact', and shape 'records' or 'events'"),
+        ({"record": "lead"}, KINDS),
+        ({"shape": "wide"}, KINDS),
         ({"missing_start": "exported"}, "missing_start is 'exported', and exported is not given"),
         ({"exported": "soon"}, "exported: 'soon' is no date or date and time in ISO 8601"),
         ({"values": {"stage": 5}}, "values.stage must map texts to texts (got 5)"),

@@ -1,5 +1,5 @@
 import random
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from attrs import frozen
@@ -56,6 +56,47 @@ CONTACT_EVENTS = {
     "zone": "UTC",
     "columns": {name: name for name in ("id", "at", "stage", "lead_status", "owner", "activity")},
 }
+STAMPS = ("by", "recorded_at", "event_id")
+DEAL_STAYS = {
+    "record": "deal",
+    "shape": "stays",
+    "zone": "Europe/Berlin",
+    "currency": "EUR",
+    "system": "crm",
+    "open_ends": ["n/a", date(2030, 1, 1)],
+    "columns": {name: name for name in ("id", *FIELDS, *STAMPS, "entered", "left", "opened")},
+    "attributes": {"extra": "extra"},
+}
+DEAL_CHANGES = {
+    "record": "deal",
+    "shape": "changes",
+    "zone": "UTC",
+    "currency": "EUR",
+    "system": "crm",
+    "columns": {
+        name: name for name in ("id", *STAMPS, "at", "field", "old", "new", "currency", "opened")
+    },
+    "fields": {
+        "talk": "stage", "offer": "amount", "won": "pipeline", "lead": "reason", "1": "opened",
+        "call": "attributes.extra", "customer": "expected_close",
+    },
+}  # fmt: skip
+CONTACT_STAYS = {
+    "record": "contact",
+    "shape": "stays",
+    "zone": "UTC",
+    "columns": {
+        name: name for name in ("id", "stage", "lead_status", "entered", "left", "created", "owner")
+    },
+}
+CONTACT_CHANGES = {
+    "record": "contact",
+    "shape": "changes",
+    "zone": "UTC",
+    "columns": {name: name for name in ("id", "at", "field", "old", "new", "created", "sequence")},
+    "fields": {"talk": "stage", "offer": "lead_status", "won": "name", "1": "created"},
+    "values": {"stage": {"talk": "lead", "offer": "customer", "won": "", "12.50": "other"}},
+}
 STAND_IN = {"missing_start": "exported", "exported": date(2026, 1, 1)}
 TABLES = (
     (read_deals, DEAL_RECORDS),
@@ -64,6 +105,12 @@ TABLES = (
     (read_contacts, CONTACT_RECORDS),
     (read_contacts, CONTACT_RECORDS | STAND_IN),
     (read_contacts, CONTACT_EVENTS),
+    (read_deals, DEAL_STAYS),
+    (read_deals, DEAL_STAYS | {"opening_stage": "talk"}),
+    (read_deals, DEAL_CHANGES),
+    (read_deals, DEAL_CHANGES | {"opening_stage": "talk"}),
+    (read_contacts, CONTACT_STAYS),
+    (read_contacts, CONTACT_CHANGES),
 )
 COLUMNS = sorted({
     column
@@ -145,7 +192,7 @@ def ids():
 
 USUAL = dict.fromkeys(COLUMNS) | {
     "opened": "2026-03-01", "created": "2026-03-01", "at": "2026-03-01", "stage": "talk",
-    "sequence": 1,
+    "sequence": 1, "entered": "2026-03-01", "field": "talk", "new": "talk",
 }  # fmt: skip
 
 
@@ -364,13 +411,124 @@ def test_a_float_of_cents_is_read_as_the_cents_it_shows(minor):
     assert found.histories[0].latest.amount == Money.of_minor(minor, "EUR")
 
 
+# Stays and changes: the same course however it is written down
+
+COURSES = st.lists(
+    st.tuples(st.integers(1, 400), st.sampled_from(SHORT.keys)), min_size=1, max_size=8
+)
+
+
+def dated(course, start=datetime(2026, 1, 1, tzinfo=UTC)):
+    """A course of hours and stages as instants and stages, the instants rising."""
+    at = start
+    for hours, stage in course:
+        at += timedelta(hours=hours)
+        yield at, stage
+
+
+def runs(entries):
+    """The visits of entries: where each stage was entered that the deal was not in already."""
+    entries = list(entries)
+    return [(at, stage) for (at, stage), (_, before) in zip(
+        entries, [(None, None), *entries], strict=False) if stage != before]  # fmt: skip
+
+
+def visited(history):
+    visits = history.visits(datetime(2030, 1, 1, tzinfo=UTC))
+    assert all(visit.left is None for visit in visits[-1:])
+    return [(visit.entered, visit.state) for visit in visits if visit.entry_known]
+
+
+STAYS = {
+    "record": "deal",
+    "shape": "stays",
+    "columns": {name: name for name in ("id", "stage", "entered", "left")},
+}
+
+
+@given(COURSES, st.randoms(use_true_random=False), st.sampled_from([None, "", "9999-12-31"]))
+def test_stays_in_any_order_are_the_visits_that_they_say(course, shuffler, still):
+    entries = list(dated(course))
+    ends = [at for at, _ in entries[1:]]
+    rows = [
+        {"id": 1, "stage": stage, "entered": at, "left": left}
+        for (at, stage), left in zip(entries, [*ends, still], strict=True)
+    ]
+    shuffler.shuffle(rows)
+    found = read_deals(rows, STAYS, pipelines=[SHORT])
+    assert (found.used, found.problems) == (len(rows), ())
+    assert visited(found.histories[0]) == runs(entries)
+
+
+CHANGES = {
+    "record": "deal",
+    "shape": "changes",
+    "currency": "EUR",
+    "columns": {name: name for name in ("id", "at", "field", "old", "new")},
+    "fields": {"StageName": "stage", "Amount": "amount", "Born": "opened"},
+}
+VALUES = {
+    "StageName": st.sampled_from(SHORT.keys),
+    "Amount": st.none() | st.integers(0, 99),
+    "Colour": st.none() | st.sampled_from(["red", "green"]),
+}
+CHANGED = st.lists(
+    st.sampled_from(sorted(VALUES)).flatmap(
+        lambda name: st.tuples(st.integers(1, 400), st.just(name), VALUES[name])
+    ),
+    max_size=8,
+)
+
+
+@given(st.fixed_dictionaries(VALUES), CHANGED, st.randoms(use_true_random=False))
+def test_changes_in_any_order_give_the_values_of_every_instant(values, changed, shuffler):
+    born = at = datetime(2026, 1, 1, tzinfo=UTC)
+    changed = [*changed, (1, "StageName", "offer"), (1, "Amount", 7), (1, "Colour", "blue")]
+    rows, states, now = [{"id": 1, "at": born, "field": "Born"}], [(born, values)], dict(values)
+    for hours, name, value in changed:
+        at += timedelta(hours=hours)
+        rows.append({"id": 1, "at": at, "field": name, "old": now[name], "new": value})
+        now[name] = value
+        states.append((at, dict(now)))
+    rows[0] |= {"old": None, "new": None}
+    shuffler.shuffle(rows)
+    found = read_deals(rows, CHANGES, pipelines=[SHORT])
+    assert (found.used, found.problems) == (len(rows), ())
+    [history] = found.histories
+    for instant, state in states:
+        deal = history.as_of(instant)
+        assert deal.stage == state["StageName"]
+        amount = state["Amount"]
+        assert deal.amount == (None if amount is None else Money(amount, "EUR"))
+        assert deal.attributes.get("Colour") == state["Colour"]
+    stages = [(at, state["StageName"]) for at, state in states]
+    assert visited(history) == runs(stages)
+
+
+@given(st.fixed_dictionaries(VALUES), CHANGED)
+def test_without_a_beginning_all_but_the_first_stage_is_known(values, changed):
+    at, rows, now, entries = datetime(2026, 1, 1, tzinfo=UTC), [], dict(values), []
+    for hours, name, value in [*changed, (1, "StageName", "offer")]:
+        at += timedelta(hours=hours)
+        rows.append({"id": 1, "at": at, "field": name, "old": now[name], "new": value})
+        now[name] = value
+        if name == "StageName":
+            entries.append((at, value))
+    [history] = read_deals(rows, CHANGES, pipelines=[SHORT]).histories
+    assert history.events[0].start is Start.BY_THEN
+    assert history.events[0].stage == values["StageName"]
+    assert history.events[0].at < rows[0]["at"]
+    _, *expected = runs([(None, values["StageName"]), *entries])
+    assert visited(history) == expected
+
+
 # Mappings
 
 
 @given(
     st.dictionaries(
         st.sampled_from(
-            [*DEAL_RECORDS, *DEAL_EVENTS, *STAND_IN, "opening_stage", "pipelines", "x"]
+            [*DEAL_RECORDS, *DEAL_EVENTS, *DEAL_STAYS, *DEAL_CHANGES, *STAND_IN, "pipelines", "x"]
         ),
         cells() | st.dictionaries(st.text(max_size=3), st.text(max_size=3)) | st.lists(st.text()),
         max_size=6,
@@ -378,7 +536,7 @@ def test_a_float_of_cents_is_read_as_the_cents_it_shows(minor):
 )
 def test_a_mapping_of_anything_is_taken_or_refused_with_every_fault(drawn):
     mapping = with_odd_cells(drawn)
-    for base in ({}, DEAL_RECORDS, DEAL_EVENTS):
+    for base in ({}, DEAL_RECORDS, DEAL_EVENTS, DEAL_STAYS, DEAL_CHANGES):
         assert all(0 < len(fault) < 1000 for fault in faults_of(base | mapping))
 
 

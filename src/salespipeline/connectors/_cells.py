@@ -28,12 +28,14 @@ class Cells:
         absent: Texts that stand for nothing, the empty one among them.
         date_format: The `strptime` format of dates, or None for ISO 8601.
         values: By field, what a cell's text stands for.
+        open_ends: What stands for the end of a stay that goes on, beside nothing: texts, days.
     """
 
     zone: tzinfo | None
     absent: frozenset[str]
     date_format: str | None
     values: Mapping[str, Mapping[str, str]] = field(hash=False)
+    open_ends: frozenset[str | date] = frozenset()
 
     def held(self, value: object, name: str) -> object:
         """What a cell holds: text without outer blanks, as the values say; None for nothing.
@@ -78,9 +80,21 @@ class Cells:
         try:
             return utc(read, name)
         except NaiveTimeError:
-            clock = time(read.hour, read.minute, read.second, read.microsecond, fold=read.fold)
-            there = datetime.combine(_date_of(read), clock, self._zone(name, read))
+            there = datetime.combine(_date_of(read), _clock(read), self._zone(name, read))
             return utc(there, name)
+
+    def end(self, value: object, name: str) -> tuple[datetime, bool] | None:
+        """When a stay ended, with whether only its day is said; None where it goes on.
+
+        A day is told as it is written, so that the year 9999 is one in every zone.
+        """
+        if isinstance(value, str) and value in self.open_ends:
+            return None
+        read = self._parsed(value, name)
+        if _date_of(read) in self.open_ends:
+            return None
+        is_day = not isinstance(read, datetime) or _clock(read) == time.min
+        return self.instant(value, name), is_day
 
     def day(self, value: object, name: str) -> date:
         """A calendar date; of an instant, its date in the table's zone, or where it is written."""
@@ -147,6 +161,10 @@ def parse(text: str, date_format: str | None) -> date:
 
 def _date_of(value: date) -> date:
     return date(value.year, value.month, value.day)
+
+
+def _clock(value: datetime) -> time:
+    return time(value.hour, value.minute, value.second, value.microsecond, fold=value.fold)
 
 
 def _as_text(value: object) -> str | None:

@@ -1,24 +1,24 @@
 """The declared mapping of a table: which column is which field, checked before a row is read."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from decimal import Decimal
-from typing import Any, TypeAlias, TypeVar, cast
+from contextlib import suppress
+from datetime import UTC, date, datetime, tzinfo
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
-from salespipeline._doors import instances, repeated
+from salespipeline._doors import NOTHING, instances, repeated
 from salespipeline.connectors._cells import Cells, parse
+from salespipeline.connectors._declared import LIST, Kinds, attempt, declared_pipeline, options_of
 from salespipeline.connectors._systems import outcome_in
-from salespipeline.errors import InvalidValueError, SalesPipelineError, WrongTypeError, brief
+from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.lifecycle import LifecycleStage
 from salespipeline.money import check_currency
-from salespipeline.pipelines import Outcome, Pipeline, Stage
+from salespipeline.pipelines import Outcome, Pipeline
 
-T = TypeVar("T")
-Kinds: TypeAlias = Mapping[str, tuple[type | tuple[type, ...], str]]
-"""By option, the types that it may have, with their words for a message."""
+ATTRIBUTE = "attributes."
+"""What the name of an attribute begins with, where it stands among the names of fields."""
 
 _STAMPS = ("by", "event_id", "recorded_at", "role", "sequence")
 _DEAL = (
@@ -26,39 +26,59 @@ _DEAL = (
     "sale_type", "expected_close", "reason",
 )  # fmt: skip
 _CONTACT = ("id", "stage", "lead_status", "name", "email", "company", "account", "owner", "source")
+_CHANGE = ("id", "at", "field", "old", "new", *_STAMPS)
 COLUMNS = {
     ("deal", "records"): (*_DEAL, "opened", "closed"),
     ("deal", "events"): (*_DEAL, "at", "activity", *_STAMPS),
+    ("deal", "stays"): (*_DEAL, "entered", "left", "opened", *_STAMPS),
+    ("deal", "changes"): (*_CHANGE, "currency", "opened"),
     ("contact", "records"): (*_CONTACT, "created"),
     ("contact", "events"): (*_CONTACT, "at", "activity", *_STAMPS),
+    ("contact", "stays"): (*_CONTACT, "entered", "left", "created", *_STAMPS),
+    ("contact", "changes"): (*_CHANGE, "created"),
 }
 """The fields that a column can be declared for, by record and shape."""
+
+FIELDS = {
+    "deal": tuple(name for name in (*_DEAL, "opened") if name not in {"id", "currency"}),
+    "contact": tuple(name for name in (*_CONTACT, "created") if name != "id"),
+}
+"""The fields that a row of changes can be about, by record; every other is an attribute."""
 
 _NEEDED = {
     ("deal", "records"): ("id", "stage"),
     ("deal", "events"): ("id", "at", "stage"),
+    ("deal", "stays"): ("id", "entered", "stage"),
+    ("deal", "changes"): ("id", "at", "field", "new"),
     ("contact", "records"): ("id",),
     ("contact", "events"): ("id", "at"),
+    ("contact", "stays"): ("id", "entered"),
+    ("contact", "changes"): ("id", "at", "field", "new"),
 }
-_PLACES: Mapping[str, tuple[str, ...]] = {
-    "entered": ("records",),
-    "missing_start": ("records",),
-    "opening_stage": ("deal", "records"),
-    "pipeline": ("deal",),
-    "pipelines": ("deal",),
+_SHAPES = "record must be 'deal' or 'contact', and shape 'records', 'events', 'stays' or 'changes'"
+_PLACES: Mapping[str, tuple[frozenset[str], ...]] = {
+    "attributes": (frozenset({"records", "events", "stays"}),),
+    "entered": (frozenset({"records"}),),
+    "fields": (frozenset({"changes"}),),
+    "missing_start": (frozenset({"records"}),),
+    "open_ends": (frozenset({"stays"}),),
+    "opening_stage": (frozenset({"deal"}), frozenset({"records", "stays", "changes"})),
+    "pipeline": (frozenset({"deal"}),),
+    "pipelines": (frozenset({"deal"}),),
 }
-"""The record and shape for which an option means something, where not for all."""
+"""The records and shapes for which an option means something, where not for all."""
 
-_LIST = (list, tuple)
 _FIELDS = "a table of fields and the columns that they are read from"
 _OPTIONS: Kinds = {
     "record": (str, "'deal' or 'contact'"),
-    "shape": (str, "'records' or 'events'"),
+    "shape": (str, "'records', 'events', 'stays' or 'changes'"),
     "columns": (Mapping, _FIELDS),
     "attributes": (Mapping, "a table of attributes and the columns that they are read from"),
     "entered": (Mapping, "a table of stages and the columns of the dates they were entered on"),
+    "fields": (Mapping, "a table of the system's names of fields and the fields they are"),
     "values": (Mapping, "a table of fields, each with a table of texts"),
-    "absent": ((*_LIST, set, frozenset), "a list of texts that stand for nothing"),
+    "absent": ((*LIST, set, frozenset), "a list of texts that stand for nothing"),
+    "open_ends": ((*LIST, set, frozenset), "a list of dates or texts that mean still there"),
     "zone": ((str, tzinfo), "the name of a zone such as 'Europe/Berlin'"),
     "date_format": (str, "a format such as '%d/%m/%Y'"),
     "currency": (str, "a three-letter code such as 'EUR'"),
@@ -67,28 +87,9 @@ _OPTIONS: Kinds = {
     "missing_start": (str, "'exported'"),
     "opening_stage": (str, "the key of a stage"),
     "pipeline": (str, "the key of a pipeline"),
-    "pipelines": (_LIST, "a list of tables, each a pipeline"),
+    "pipelines": (LIST, "a list of tables, each a pipeline"),
 }
-_PIPELINE: Kinds = {
-    "key": (str, "text"),
-    "name": (str, "text"),
-    "stages": (_LIST, "a list of tables, each a stage"),
-    "former": (Mapping, "a table of retired keys and their successors"),
-    "source": (str, "text"),
-}
-_MOST_DAYS = 36500
-_STAGE: Kinds = {
-    "key": (str, "text"),
-    "name": (str, "text"),
-    "outcome": (str, "'open', 'won' or 'lost'"),
-    "probability": ((int, float, str, Decimal), "a number from 0 to 1"),
-    "rot_after_days": (int, "a whole number of days"),
-    "parked": (bool, "true or false"),
-    "journey": (str, "the key of a broad stage"),
-    "meaning": (str, "text"),
-    "entry": (str, "text"),
-    "next_step": (str, "text"),
-}
+_OPEN_ENDS = ("2050-01-01", "9999-12-31")  # what warehouses write for an end not yet known
 
 
 @frozen
@@ -97,7 +98,8 @@ class TableMapping:
 
     Attributes:
         record: ``deal`` or ``contact``.
-        shape: ``records`` (a row is a record) or ``events`` (a row is an event).
+        shape: What a row is: of ``records`` a record, of ``events`` an event, of ``stays`` a
+            stay in a stage, of ``changes`` a change of one field.
         columns: By field, the column it is read from.
         attributes: By attribute, the column it is read from.
         entered: By stage, the column of the date on which it was entered.
@@ -108,6 +110,7 @@ class TableMapping:
         opening_stage: The stage in which every deal began, or None.
         pipelines: The pipelines by key.
         pipeline: The key of the pipeline where no column says, or None.
+        fields: By the system's name of a field, the field it is.
     """
 
     record: str
@@ -122,6 +125,7 @@ class TableMapping:
     opening_stage: str | None
     pipelines: Mapping[str, Pipeline]
     pipeline: str | None
+    fields: Mapping[str, str] = NOTHING
 
     @property
     def places(self) -> Mapping[str, str]:
@@ -135,7 +139,13 @@ class TableMapping:
 
     def column(self, name: str) -> str | None:
         """The column of a field, or of a stage's date as ``entered.`` and the stage."""
-        return self.columns[name] if name in self.columns else self.places.get(name)
+        found = self.columns.get(name, self.places.get(name))
+        return self.columns.get(name.partition(".")[0]) if found is None else found
+
+    def known(self, pipeline: str | None) -> Pipeline | None:
+        """The pipeline of a key, or that of the mapping; None where it is not known."""
+        key = self.pipeline if pipeline is None else pipeline
+        return None if key is None else self.pipelines.get(key)
 
     def outcome(self, pipeline: str | None, stage: str) -> Outcome:
         """What a stage means; one of no pipeline known is taken for open."""
@@ -153,9 +163,9 @@ def checked(mapping: object, pipelines: Iterable[Pipeline]) -> TableMapping:
         raise WrongTypeError("mapping", "a mapping such as tomllib reads", mapping)
     others = instances(Pipeline, pipelines, "pipelines")
     faults: list[str] = []
-    given = _options("", cast("Mapping[Any, Any]", mapping), _OPTIONS, faults)
+    given = options_of("", cast("Mapping[Any, Any]", mapping), _OPTIONS, faults)
     declared = [
-        _pipeline(f"pipelines[{place}]", table, faults)
+        declared_pipeline(f"pipelines[{place}]", table, faults)
         for place, table in enumerate(given.get("pipelines", ()))
     ]
     known = (*(each for each in declared if each is not None), *others)
@@ -171,46 +181,18 @@ def checked(mapping: object, pipelines: Iterable[Pipeline]) -> TableMapping:
     return table
 
 
-def _options(
-    place: str, table: Mapping[Any, Any], kinds: Kinds, faults: list[str]
-) -> dict[str, Any]:
-    """The options of a table that are known and of the right kind; the others are faults."""
-    good: dict[str, Any] = {}
-    for option, value in table.items():
-        if not isinstance(option, str) or option not in kinds:
-            where = f"{place}: " if place else ""
-            faults.append(f"{where}unknown option {brief(option)}; known: {', '.join(kinds)}")
-            continue
-        kind, words = kinds[option]
-        if isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool):
-            good[option] = value
-        else:
-            where = f"{place}." if place else ""
-            faults.append(f"{where}{option} must be {words} (got {brief(value)})")
-    return good
-
-
-def _attempt(place: str, make: Callable[[], T], faults: list[str]) -> T | None:
-    """What a maker makes; where it refuses, its reasons become faults."""
-    try:
-        return make()
-    except InvalidValueError as fault:
-        faults.extend(f"{place}: {each}" for each in fault.faults)
-    except SalesPipelineError as fault:
-        faults.append(f"{place}: {fault}")
-    return None
-
-
 def _built(
     given: Mapping[str, Any], pipelines: tuple[Pipeline, ...], faults: list[str]
 ) -> TableMapping:
-    zone = _attempt("zone", lambda: _zone(given.get("zone")), faults)
+    zone = attempt("zone", lambda: _zone(given.get("zone")), faults)
     currency = given.get("currency")
     if currency is not None:
-        _attempt("currency", lambda: check_currency(currency), faults)
+        attempt("currency", lambda: check_currency(currency), faults)
+    absent, date_format = _absent(given, faults), _date_format(given, faults)
     cells = Cells(
-        zone, _absent(given, faults), _date_format(given, faults), _values(given.get("values", {}))
-    )
+        zone, absent, date_format, _values(given.get("values", {})),
+        _open_ends(given.get("open_ends", _OPEN_ENDS), date_format, faults),
+    )  # fmt: skip
     return TableMapping(
         given.get("record", ""),
         given.get("shape", "records"),
@@ -224,22 +206,19 @@ def _built(
         given.get("opening_stage"),
         {pipeline.key: pipeline for pipeline in pipelines},
         given.get("pipeline"),
+        given.get("fields", {}),
     )
 
 
 def _faults_of_columns(given: Mapping[str, Any]) -> Iterable[str]:
     shape = (given.get("record", ""), given.get("shape", "records"))
     if shape not in COLUMNS:
-        yield "record must be 'deal' or 'contact', and shape 'records' or 'events'"
+        yield _SHAPES
         return
     for option, places in _PLACES.items():
-        if option in given and not set(places) <= set(shape):
+        if option in given and not all(map(set(shape).intersection, places)):
             yield f"{option} means nothing for a table of {' '.join(shape)}; leave it out"
-    for option in ("columns", "attributes", "entered"):
-        for name, column in given.get(option, {}).items():
-            if not isinstance(name, str) or not isinstance(column, str):
-                pair = f"{brief(name)} = {brief(column)}"
-                yield f"{option} must name columns by their text (got {pair})"
+    yield from _faults_of_names(given)
     columns: Mapping[Any, Any] = given.get("columns", {})
     fields = COLUMNS[shape]
     yield from (
@@ -248,10 +227,14 @@ def _faults_of_columns(given: Mapping[str, Any]) -> Iterable[str]:
         if isinstance(name, str) and name not in fields
     )
     yield from (f"columns.{name} is needed" for name in _NEEDED[shape] if name not in columns)
-    if "amount" in columns and "currency" not in columns and "currency" not in given:
-        yield "columns.amount needs currency, the code, or columns.currency"
+    if "currency" not in columns and "currency" not in given:
+        named = ["columns.amount"] if "amount" in columns else []
+        named += [f"fields.{_shown(name)}" for name in _names_of("amount", given)]
+        yield from (f"{each} needs currency, the code, or columns.currency" for each in named)
     if "event_id" in columns and "system" not in given:
         yield "columns.event_id needs system, for an id is known by where it is from"
+    if shape[1] == "changes":
+        yield from _faults_of_fields(given, shape[0])
     if shape == ("contact", "records"):
         yield from (
             f"entered.{_shown(name)} is no lifecycle stage; known: {', '.join(LifecycleStage)}"
@@ -260,8 +243,43 @@ def _faults_of_columns(given: Mapping[str, Any]) -> Iterable[str]:
         )
 
 
+def _faults_of_names(given: Mapping[str, Any]) -> Iterable[str]:
+    for option in ("columns", "attributes", "entered"):
+        for name, column in given.get(option, {}).items():
+            if not isinstance(name, str) or not isinstance(column, str):
+                pair = f"{brief(name)} = {brief(column)}"
+                yield f"{option} must name columns by their text (got {pair})"
+
+
+def _targets(given: Mapping[str, Any]) -> set[object]:
+    """The fields that rows of changes are declared to be about, attributes by their names."""
+    fields: Mapping[Any, object] = given.get("fields", {})
+    return {field.removeprefix(ATTRIBUTE) for field in fields.values() if isinstance(field, str)}
+
+
+def _names_of(field: str, given: Mapping[str, Any]) -> Iterable[object]:
+    fields: Mapping[object, object] = given.get("fields", {})
+    return (name for name, ours in fields.items() if isinstance(ours, str) and ours == field)
+
+
+def _faults_of_fields(given: Mapping[str, Any], record: str) -> Iterable[str]:
+    fields: Mapping[Any, object] = given.get("fields", {})
+    known = FIELDS[record]
+    for name, field in fields.items():
+        if not isinstance(name, str) or not isinstance(field, str):
+            yield f"fields must name fields by their text (got {brief(name)} = {brief(field)})"
+        elif field not in known and not (field.startswith(ATTRIBUTE) and field != ATTRIBUTE):
+            theirs = ", ".join(sorted(known))
+            yield (
+                f"fields.{_shown(name)} is no field: {brief(field)}; known: {theirs}, or "
+                "attributes. and a name"
+            )
+    if record == "deal" and "opening_stage" not in given and not [*_names_of("stage", given)]:
+        yield "fields must say which field is the stage; else opening_stage is where all deals stay"
+
+
 def _faults_of_values(given: Mapping[str, Any]) -> Iterable[str]:
-    named = {*given.get("columns", {}), *given.get("attributes", {})}
+    named = {*given.get("columns", {}), *given.get("attributes", {}), *_targets(given)}
     for name, table in given.get("values", {}).items():
         if not isinstance(table, Mapping):
             yield f"values.{_shown(name)} must map texts to texts (got {brief(table)})"
@@ -281,7 +299,7 @@ def _faults_of_pipelines(
     keys = [pipeline.key for pipeline in pipelines]
     yield from (f"the pipeline {key!r} is given twice" for key in repeated(keys))
     named: str | None = given.get("pipeline")
-    if named is None and "pipeline" not in given.get("columns", {}):
+    if named is None and "pipeline" not in {*given.get("columns", {}), *_targets(given)}:
         yield f"pipeline must say in which of {', '.join(map(repr, keys))} the deals are"
     if keys and named is not None and named not in keys:
         yield f"pipeline names {brief(named)}; known: {', '.join(map(repr, keys))}"
@@ -309,6 +327,30 @@ def _absent(given: Mapping[str, Any], faults: list[str]) -> frozenset[str]:
     if strange:
         faults.append(f"absent must list texts (got {', '.join(strange)})")
     return frozenset({"", *(token.strip() for token in tokens if isinstance(token, str))})
+
+
+def _open_ends(
+    tokens: Iterable[object], date_format: str | None, faults: list[str]
+) -> frozenset[str | date]:
+    """What means still there: texts as they are, and the days among them however written."""
+    ends: set[str | date] = set()
+    for token in tokens:
+        if isinstance(token, date):
+            ends.add(date(token.year, token.month, token.day))
+        elif isinstance(token, str):
+            ends.add(token.strip())
+            ends.update(_days(token.strip(), date_format))
+        else:
+            faults.append(f"open_ends must list dates or texts (got {brief(token)})")
+    return frozenset(ends)
+
+
+def _days(text: str, date_format: str | None) -> Iterable[date]:
+    """The day that a text is, in ISO 8601 or in the format of the table."""
+    for each in {None, date_format}:
+        with suppress(ValueError):
+            read = parse(text, each)
+            yield date(read.year, read.month, read.day)
 
 
 def _values(tables: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
@@ -346,7 +388,7 @@ def _exported(given: Mapping[str, Any], zone: tzinfo | None, faults: list[str]) 
     exported = given.get("exported")
     at = None
     if exported is not None:
-        at = _attempt("exported", lambda: cells.instant(exported, "exported"), faults)
+        at = attempt("exported", lambda: cells.instant(exported, "exported"), faults)
     if "missing_start" not in given:
         return None
     if given["missing_start"] != "exported":
@@ -364,38 +406,3 @@ def _zone(value: tzinfo | str | None) -> tzinfo | None:
     except (KeyError, ValueError, OSError):
         fault = f"{brief(value)} is no known zone, such as 'Europe/Berlin'"
         raise InvalidValueError("zone", (fault,)) from None
-
-
-def _pipeline(place: str, table: object, faults: list[str]) -> Pipeline | None:
-    before = len(faults)
-    if not isinstance(table, Mapping):
-        faults.append(f"{place} must be a table (got {brief(table)})")
-        return None
-    given = _options(place, cast("Mapping[Any, Any]", table), _PIPELINE, faults)
-    stages = [
-        _stage(f"{place}.stages[{number}]", stage, faults)
-        for number, stage in enumerate(given.pop("stages", ()))
-    ]
-    if len(faults) > before:
-        return None
-    return _attempt(place, lambda: Pipeline(given.pop("key", None), stages, **given), faults)
-
-
-def _stage(place: str, table: object, faults: list[str]) -> Any:
-    """A stage; None where it cannot be made, which is a fault."""
-    if not isinstance(table, Mapping):
-        faults.append(f"{place} must be a table (got {brief(table)})")
-        return None
-    before = len(faults)
-    given = _options(place, cast("Mapping[Any, Any]", table), _STAGE, faults)
-    if len(faults) > before:
-        return None
-    if isinstance(given.get("probability"), float):
-        given["probability"] = Decimal(repr(given["probability"]))
-    days: int | None = given.pop("rot_after_days", None)
-    if days is not None and not 0 < days <= _MOST_DAYS:
-        faults.append(f"{place}.rot_after_days must be from 1 to {_MOST_DAYS} (got {brief(days)})")
-        return None
-    rot_after = None if days is None else timedelta(days=days)
-    key = given.pop("key", None)
-    return _attempt(place, lambda: Stage(key, rot_after=rot_after, **given), faults)

@@ -40,7 +40,7 @@ def _begun(
     return row.refuse_for(field, "it has no beginning, and the mapping names no missing_start")
 
 
-def _first(row: Row, path: Path, begun: datetime) -> str:
+def first_stage(row: Row, path: Path, begun: datetime) -> str:
     """The first stage, taken off the path; its own date is reported where it is far too early."""
     at, stage = path.pop(0)
     if begun - at >= _DAY:
@@ -56,7 +56,7 @@ def write_deal(log: DealLog, row: Row, facts: Facts, mapping: TableMapping) -> N
     closed = mapping.outcome(key, facts["stage"]) is not Outcome.OPEN
     path = _path(row, facts, mapping, key)
     begun, start = _begun(row, facts, "opened", mapping, path)
-    first, known = _opening(row, facts, mapping, path, begun)
+    first, known = began_in(row, facts, mapping, path, begun)
     opening = {**facts, "stage": first}
     if closed:
         opening.pop("amount", None)  # what the deal was worth is known of its close only
@@ -97,7 +97,7 @@ def _is_shared(mapping: TableMapping) -> bool:
     return mapping.columns["closed"] == mapping.columns.get("expected_close")
 
 
-def _opening(
+def began_in(
     row: Row, facts: Facts, mapping: TableMapping, path: Path, begun: datetime
 ) -> tuple[str, bool]:
     """The stage that a deal began in, taken off its path, and whether its entry is known."""
@@ -110,7 +110,7 @@ def _opening(
     at, stage = path[0]
     is_open = mapping.outcome(key, stage) is Outcome.OPEN
     if at <= begun and is_open and declared in {None, stage}:
-        return _first(row, path, begun), True
+        return first_stage(row, path, begun), True
     if declared is not None:
         return declared, True
     if pipeline is None:
@@ -133,7 +133,7 @@ def write_contact(log: ContactLog, row: Row, facts: Facts, mapping: TableMapping
             row.note_for(
                 "stage", f"{furthest.value!r} is the furthest stage with a date, and stands"
             )
-        stage = _lifecycle(_first(row, path, begun)) if path[0][0] <= begun else None
+        stage = _lifecycle(first_stage(row, path, begun)) if path[0][0] <= begun else None
         undated = "lead_status" in facts
     log.begin(
         begun, {**facts, "stage": stage}, start=start, observed_from=begun if undated else None

@@ -2,9 +2,10 @@
 
 A row is a mapping of column names to cells: what `csv.DictReader` yields, or
 ``DataFrame.to_dict("records")``. The mapping is plain data, such as `tomllib` reads.
-Two shapes are read: ``records``, one row for each record with a column for each date, and
-``events``, one row for each event. Nothing that was broken in the past is refused; the audit
-finds it later.
+Four shapes are read: ``records``, one row for each record with a column for each date;
+``events``, one row for each event; ``stays``, one row for each stay in a stage; ``changes``, one
+row for each change of a field. Nothing that was broken in the past is refused; the audit finds it
+later.
 
 Cells that hold None, NaN, NaT, empty text or a declared token are absent. A row whose id, instant
 or state cannot be read is refused whole; any other cell that cannot be read is taken for absent;
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from salespipeline.connectors._changes import BEGINNINGS, tell_changes
 from salespipeline.connectors._items import (
     Facts,
     Problem,
@@ -26,7 +28,8 @@ from salespipeline.connectors._items import (
 from salespipeline.connectors._logs import ContactLog, DealLog, Log
 from salespipeline.connectors._mapping import TableMapping, checked
 from salespipeline.connectors._records import write_contact, write_deal
-from salespipeline.connectors._rows import Row
+from salespipeline.connectors._rows import Placed, Row, Told, doors_of
+from salespipeline.connectors._stays import tell_stays
 from salespipeline.errors import InvalidValueError, SalesPipelineError, brief
 from salespipeline.history import ContactHistory, DealHistory, History
 from salespipeline.pipelines import Pipeline
@@ -148,11 +151,13 @@ class _Reading(Generic[L]):
         self.rows = 0
         self.problems: list[Problem] = []
         self.refused: dict[int, str | None] = {}
+        self._doors = doors_of(mapping)
         self._log = log
         self._write = write
         self._logs: dict[str, L] = {}
-        self._events: dict[str, list[tuple[Row, Facts]]] = {}
+        self._placed: dict[str, Placed] = {}
         self._event_ids: set[tuple[str, str]] = set()
+        self._begun: set[str] = set()
         self._unseen = dict(mapping.places)
         self._columns: list[object] | None = None
 
@@ -166,7 +171,7 @@ class _Reading(Generic[L]):
             self.refused[number] = None
             return
         self._see(cells)
-        row = Row(number, cells, self.mapping, self.problems)
+        row = Row(number, cells, self.mapping, self._doors, self.problems)
         self._guarded(row, partial(self._place, row, cells))
 
     def finish(self) -> list[L]:
@@ -177,10 +182,10 @@ class _Reading(Generic[L]):
                 f"{place} names the column {column!r}, which no row has; they have {there}"
                 for place, column in self._unseen.items()
             ))  # fmt: skip
-        for identity, placed in self._events.items():
+        for identity, placed in self._placed.items():
             log = self._log(identity, self.mapping)
-            for row, facts in sorted(placed, key=lambda each: each[1].get("sequence", 0)):
-                self._guarded(row, partial(_happen, log, row, facts))
+            for row, said in _TELLERS[self.mapping.shape](placed, self.mapping):
+                self._guarded(row, partial(_happen, log, row, said))
             if log.events:
                 self._logs[identity] = log
         return list(self._logs.values())
@@ -204,9 +209,9 @@ class _Reading(Generic[L]):
                 None, f"it has more cells than the table has columns: {brief(cells[None])}"
             )
         facts = row.facts()
-        if self.mapping.shape == "events":
+        if self.mapping.shape != "records":
             self._check_event(row, identity, facts)
-            self._events.setdefault(identity, []).append((row, facts))
+            self._placed.setdefault(identity, []).append((row, facts))
             return
         if identity in self._logs:
             row.refuse_for("id", "an earlier row has the same id")
@@ -215,25 +220,55 @@ class _Reading(Generic[L]):
         self._logs[identity] = log
 
     def _check_event(self, row: Row, identity: str, facts: Facts) -> None:
-        if "at" not in facts:
-            row.refuse_for("at", "it has no instant")
+        at = "entered" if self.mapping.shape == "stays" else "at"
+        if at not in facts:
+            row.refuse_for(at, "it has no instant")
         if "sequence" in self.mapping.columns and "sequence" not in facts:
             row.refuse_for("sequence", "it has no number that says where it stands")
-        if facts.keys() <= _SAYS_NOTHING:
+        if self.mapping.shape == "changes":
+            self._check_change(row, identity, facts)
+        elif facts.keys() <= _SAYS_NOTHING:
             row.refuse_for(None, "it says nothing that happened")
+        elif self.mapping.shape == "stays" and not facts.keys() & {"stage", "lead_status"}:
+            row.refuse_for("stage", "it has no stage that the record stayed in")
         event = (identity, facts.get("event_id", ""))
         if event in self._event_ids:
             row.refuse_for("event_id", "an earlier row of the record has the same id of an event")
         if event[1]:
             self._event_ids.add(event)
 
+    def _check_change(self, row: Row, identity: str, facts: Facts) -> None:
+        if "field" not in facts:
+            row.refuse_for("field", "it has no name of a field")
+        field: str = facts["field"]
+        if self.mapping.record == "deal" and field in {"stage", "pipeline"} and "new" not in facts:
+            row.refuse_for("new", f"a deal always has a {field}")
+        if field in BEGINNINGS:
+            if identity in self._begun:
+                row.refuse_for("field", "an earlier row says when the record began")
+            self._begun.add(identity)
+
 
 _SAYS_NOTHING = frozenset({
-    "at", "by", "role", "recorded_at", "event_id", "sequence", "pipeline", "reason",
+    "at", "by", "role", "recorded_at", "event_id", "sequence", "pipeline", "reason", "entered",
+    "left", "opened", "created",
 })  # fmt: skip
 
 
-def _happen(log: Log, row: Row, facts: Facts) -> None:
-    if (lacking := log.lacks(facts)) is not None:
-        row.refuse_for(*lacking)
-    log.happen(facts)
+def _tell_events(placed: Placed, _mapping: TableMapping) -> Told:
+    ordered = sorted(placed, key=lambda each: each[1].get("sequence", 0))
+    return [(row, [facts]) for row, facts in ordered]
+
+
+_TELLERS: Mapping[str, Callable[[Placed, TableMapping], Told]] = {
+    "events": _tell_events,
+    "stays": tell_stays,
+    "changes": tell_changes,
+}
+
+
+def _happen(log: Log, row: Row, said: list[Facts]) -> None:
+    for facts in said:
+        if (lacking := log.lacks(facts)) is not None:
+            row.refuse_for(*lacking)
+        log.happen(facts)
