@@ -42,7 +42,11 @@ LAYOUT = (
     "connectors._cells", "connectors._items", "connectors._systems", "connectors._declared",
     "connectors._mapping", "connectors._rows", "connectors._logs", "connectors._records",
     "connectors._stays", "connectors._changes", "connectors.table",
-    "connectors.hubspot", "connectors.salesforce", "connectors.pipedrive",
+    "connectors._salesforce_rows", "connectors._salesforce_gathered",
+    "connectors._salesforce_stages", "connectors._salesforce_opportunities",
+    "connectors._salesforce_deals", "connectors._salesforce_leads", "connectors._salesforce_writes",
+    "connectors.salesforce",
+    "connectors.hubspot", "connectors.pipedrive",
     "connectors.activecampaign", "connectors",
 )  # fmt: skip
 PATHS = {
