@@ -139,7 +139,8 @@ def test_every_example_that_is_a_program_is_run_here():
     examples = {path.name: path.read_text(encoding="utf-8") for path in EXAMPLES.rglob("*.py")}
     programs = [name for name, text in examples.items() if "__main__" in text]
     assert sorted(programs) == [
-        "approval_gate.py", "custom_statuses.py", "make_sample.py", "quickstart.py",
+        "approval_gate.py", "audit_hubspot.py", "custom_statuses.py", "make_sample.py",
+        "quickstart.py",
         "sqlite_store.py",
     ]  # fmt: skip
 
@@ -150,6 +151,12 @@ def test_every_example_that_is_a_program_is_run_here():
         (
             "approval_gate.py",
             [],
+        ),
+        (
+            "audit_hubspot.py",
+            [
+                "deals: 3 read, 1 refused",
+            ],
         ),
         (
             "custom_statuses.py",

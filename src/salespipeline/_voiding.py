@@ -365,7 +365,8 @@ def _so(sayings: Iterable[Saying]) -> bool:
 def _after(kind: type[Record], event: Event, record: Record | None) -> Record | None:
     """The record after an event; none where nothing but a creation happens to none."""
     if record is None and _begins(event):
-        begun = event.creation if isinstance(event, Merged) else event
+        taken = event.creation if isinstance(event, Merged) else None
+        begun: Event = event if taken is None else taken
         return kind.replay((evolve(begun, record=event.record, sequence=event.sequence),))
     return None if record is None else kind.replay((event,), record)
 

@@ -346,22 +346,20 @@ class Deal(Record):
             DeniedError: The rulebook does not allow it; the error carries the decision.
             InvalidValueError: A reason or amount is given, and the move closes nothing.
         """
+        closing: dict[str, Door] = {"reason": (text, reason), "amount": (_amount, amount)}
         try:
             decision = self.decide(
                 stage, pipeline=pipeline, at=at, by=by, role=role,
                 reason=reason, amount=amount, context=context, override=override,
             )  # fmt: skip
         except SalesPipelineError:
-            self.passed(
-                at, by, role, "stage", "pipeline", stage=(text, stage),
-                pipeline=(_pipeline, pipeline), reason=(text, reason), amount=(_amount, amount),
-            )  # fmt: skip
+            told: dict[str, Door] = {"stage": (text, stage), "pipeline": (_pipeline, pipeline)}
+            self.passed(at, by, role, *told, **told, **closing)
             raise
         if decision.result is not Result.ALLOWED:
             raise DeniedError(self.subject, decision)
         kind = self._kind_of_move(pipeline.outcomes[decision.target])
         if reason is not None or amount is not None:
-            closing: dict[str, Door] = {"reason": (text, reason), "amount": (_amount, amount)}
             if kind is Moved or kind is Reopened:
                 given = (name for name, (_, fact) in closing.items() if fact is not None)
                 faults = (f"{name} given, and the move closes nothing" for name in given)

@@ -5,6 +5,9 @@ the canonical form of RFC 8785, so equal values have equal text. Reading names e
 path of its place; nothing is coerced, passed over or guessed.
 """
 
+from salespipeline.interchange._converters import teach
+from salespipeline.interchange._forms import dump, load
+from salespipeline.interchange._lines import LineProblem, Lines, dump_lines, load_lines
 from salespipeline.interchange._rulebooks import dump_rulebook, load_rulebook
 from salespipeline.interchange._schemas import schema
 from salespipeline.interchange._vectors import (
@@ -16,10 +19,17 @@ from salespipeline.interchange._vectors import (
 
 __all__ = [
     "Expectation",
+    "LineProblem",
+    "Lines",
     "check_vectors",
+    "dump",
+    "dump_lines",
     "dump_rulebook",
     "dump_vectors",
+    "load",
+    "load_lines",
     "load_rulebook",
     "load_vectors",
     "schema",
+    "teach",
 ]

@@ -32,7 +32,7 @@ def dump_rulebook(book: Rulebook[Any]) -> str:
     """
     instance(Rulebook, book, "book")
     faults = Faults()
-    _check_writable(book, faults)
+    check_writable(book, faults)
     if faults.found:
         RULEBOOK.refuse(faults.found)
     return RULEBOOK.written(book.to_plain())
@@ -70,10 +70,10 @@ def load_rulebook(
     return book  # type: ignore[return-value] # without a fault there is one
 
 
-def _check_writable(book: Rulebook[Any], faults: Faults) -> None:
-    """Note what of a rulebook no document can hold."""
+def check_writable(book: Rulebook[Any], faults: Faults, path: str = "") -> None:
+    """Note what of a rulebook no document can hold; the path is where it stands in one."""
     states = {f"states[{n}]": state for n, state in enumerate(book.states)}
     for place, each in {"name": book.name, "meaning": book.meaning, **states}.items():
-        faults.tried(place, check_text, each, place)
+        faults.tried(f"{path}{place}", check_text, each, place)
     if book.version > LARGEST_WHOLE:
-        faults.add("version", f"must be at most 2^53 - 1 (got {brief(book.version)})")
+        faults.add(f"{path}version", f"must be at most 2^53 - 1 (got {brief(book.version)})")

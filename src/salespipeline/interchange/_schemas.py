@@ -24,7 +24,17 @@ from salespipeline.rules.rule import Way
 from salespipeline.rules.table import MOST, Course
 
 SCHEMAS = {"rulebook": RULEBOOK.version}
-"""The newest version of each schema that is shipped, by its name."""
+"""The newest version of each schema of rules that is shipped, by its name."""
+
+KINDS = (
+    "attributes", "contact", "contact_history", "deal", "deal_history", "decision", "denial",
+    "event", "interval", "money", "next_step", "override", "period", "pipeline", "probability",
+    "ruling", "stage", "status", "status_scheme", "term", "trigger", "trigger_set", "visit",
+)  # fmt: skip
+"""What else documents hold, each kind with a schema of its name."""
+
+VERSIONS: dict[str, int] = {**SCHEMAS, **dict.fromkeys(KINDS, 1)}
+"""The newest version of every kind of document, which is the one that is written."""
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -34,7 +44,7 @@ def schema(name: str) -> dict[str, Any]:
     that there are.
 
     Args:
-        name: What a document holds: ``rulebook``.
+        name: What a document holds: ``rulebook``, or another kind, such as ``deal_history``.
 
     Raises:
         UnknownKeyError: There is no such schema.
@@ -42,9 +52,11 @@ def schema(name: str) -> dict[str, Any]:
     >>> schema("rulebook")["$schema"]
     'https://json-schema.org/draft/2020-12/schema'
     """
-    if not isinstance(name, str) or name not in SCHEMAS:
-        raise UnknownKeyError("schema", name, tuple(SCHEMAS))
-    shipped = files("salespipeline.interchange").joinpath("schemas", f"{name}-{SCHEMAS[name]}.json")
+    if not isinstance(name, str) or name not in VERSIONS:
+        raise UnknownKeyError("schema", name, tuple(VERSIONS))
+    shipped = files("salespipeline.interchange").joinpath(
+        "schemas", f"{name}-{VERSIONS[name]}.json"
+    )
     loaded: dict[str, Any] = json.loads(shipped.read_text(encoding="utf-8"))
     return loaded
 
@@ -56,9 +68,25 @@ def rulebook_schema() -> dict[str, Any]:
         "$id": f"urn:{RULEBOOK.format}:{RULEBOOK.version}",
         "title": "A rulebook: which moves between states are allowed, and what they need",
     }
-    members = {
+    kind = {
         "format": {"const": RULEBOOK.format},
         "format_version": {"const": RULEBOOK.version},
+    }
+    return {**head, **_object({**kind, **_members()}), "$defs": rulebook_parts()}
+
+
+def rulebook_parts() -> dict[str, Any]:
+    """What the schema of a rulebook refers to."""
+    return {**_parts(), **_conditions(), **_values()}
+
+
+def rulebook_body() -> dict[str, Any]:
+    """The schema of a rulebook inside of another document."""
+    return _object(_members())
+
+
+def _members() -> dict[str, Any]:
+    return {
         "name": _ref("name"),
         "version": {"type": "integer", "minimum": 1, "maximum": LARGEST_WHOLE},
         "meaning": _ref("text"),
@@ -76,7 +104,6 @@ def rulebook_schema() -> dict[str, Any]:
         "rules": _several("rule", MOST),
         "grants": _several("grant", MOST),
     }
-    return {**head, **_object(members), "$defs": {**_parts(), **_conditions(), **_values()}}
 
 
 def _ref(name: str) -> dict[str, Any]:
