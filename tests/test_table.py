@@ -1064,7 +1064,7 @@ def test_an_attribute_is_written_where_it_differs():
     assert (written[1].field, written[1].value) == ("attributes.seats", 50)
 
 
-def test_the_id_of_an_event_goes_to_the_first_event_of_its_row():
+def test_the_id_of_a_row_is_that_of_its_first_event_and_the_others_add_what_they_say():
     rows = [
         {"at": "2026-03-01", "stage": "talk", "event_id": "e-1"},
         {"at": "2026-03-02", "stage": "offer", "event_id": "e-2", "owner": "ada"},
@@ -1074,7 +1074,7 @@ def test_the_id_of_an_event_goes_to_the_first_event_of_its_row():
     assert [event.identity for event in written] == [
         ("crm", "e-1"),
         ("crm", "e-2"),
-        ("d-1", 3),
+        ("crm", "e-2/OwnerChanged"),
         ("d-1", 4),
     ]
 

@@ -61,6 +61,8 @@ class Log(ABC):
         self._ground = ground
         self._said: dict[str, object] = {}
         self._stamp: dict[str, object] = {}
+        self._row_id: str | None = None
+        self._row_begun = False
 
     def lacks(self, row: Facts) -> tuple[str, str] | None:
         """The field that the record cannot begin without and the row has not, with the reason."""
@@ -73,8 +75,7 @@ class Log(ABC):
         self._stamp = {name: row[name] for name in ("by", "role") if name in row}
         if row.get("recorded_at", at) > at:
             self._stamp["recorded_at"] = row["recorded_at"]
-        if "event_id" in row:
-            self._stamp["original_id"] = row["event_id"]
+        self._row_id, self._row_begun = row.get("event_id"), False
         if self.events:
             self._change(at, row)
             self._change_fields(at, row)
@@ -116,15 +117,22 @@ class Log(ABC):
     def _go_on(self, at: datetime, row: Facts) -> None:
         """Write what a row says that no beginning holds."""
 
-    def _add(self, event_type: Callable[..., Event], at: datetime, /, **facts: object) -> None:
-        """Write one more event; the row's id goes with its first."""
+    def _add(self, event_type: type[Event], at: datetime, /, **facts: object) -> None:
+        """Write one more event.
+
+        The row's id is that of its first event; the others add what they say to it, so that a
+        later reading of the same row knows them again.
+        """
+        if self._row_id is not None:
+            said = f"/{facts.get('field', event_type.__name__)}" if self._row_begun else ""
+            self._stamp["original_id"] = self._row_id + said
+            self._row_begun = True
         self.events.append(
             event_type(
                 record=self._record, sequence=len(self.events) + 1, at=at,
                 system=self._ground.system, **self._stamp, **facts,
             )
         )  # fmt: skip
-        self._stamp.pop("original_id", None)
 
     def _fields(self, row: Facts) -> dict[str, object]:
         """The fields of a row that its record begins with."""
