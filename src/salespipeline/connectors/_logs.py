@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from salespipeline.attributes import EMPTY
 from salespipeline.connectors._items import Facts
@@ -127,8 +127,9 @@ class Log(ABC):
             said = f"/{facts.get('field', event_type.__name__)}" if self._row_begun else ""
             self._stamp["original_id"] = self._row_id + said
             self._row_begun = True
+        event = cast("Callable[..., Event]", event_type)
         self.events.append(
-            event_type(
+            event(
                 record=self._record, sequence=len(self.events) + 1, at=at,
                 system=self._ground.system, **self._stamp, **facts,
             )
