@@ -94,7 +94,14 @@ class Attributes(Mapping[str, Value]):
 
     def with_value(self, name: str, value: object) -> Self:
         """The same attributes with one of them set; None is a value, and removes nothing."""
-        return type(self)({**self._values, instance(str, name, "name"): value})
+        key, faults = _name(instance(str, name, "name")), list[str]()
+        checked = _checked(key, value, faults)
+        if faults:
+            raise InvalidValueError("attributes", tuple(faults))
+        values = {**self._values, key: checked}
+        made = object.__new__(type(self))  # the others were checked when they were set
+        made._fill(values if key in self._values else dict(sorted(values.items())))
+        return made
 
     def without(self, name: str) -> Self:
         """The same attributes without one of them; unchanged where it is not there."""
