@@ -7,7 +7,10 @@ from typing import Any, ClassVar, TypeVar, cast
 from attrs import frozen
 
 from salespipeline.attributes import Attributes
-from salespipeline.connectors._hubspot_values import (
+from salespipeline.connectors._items import Facts
+from salespipeline.connectors._logs import Log
+from salespipeline.connectors._systems import System
+from salespipeline.connectors.hubspot._values import (
     SAME_SAVE,
     Change,
     Draft,
@@ -18,9 +21,6 @@ from salespipeline.connectors._hubspot_values import (
     instant,
     text,
 )
-from salespipeline.connectors._items import Facts
-from salespipeline.connectors._logs import Log
-from salespipeline.connectors._systems import System
 from salespipeline.events import Start
 from salespipeline.lifecycle import LifecycleStage
 

@@ -17,11 +17,11 @@ from salespipeline._doors import NOTHING, instances
 from salespipeline.connectors._items import Intake, Item, Problem, Read
 from salespipeline.connectors._logs import ContactLog, DealLog
 from salespipeline.connectors._members import by_record, joined, listed
-from salespipeline.connectors._pipedrive_deals import Draft
-from salespipeline.connectors._pipedrive_log import ROWS, SYSTEM, Log, LogReader
-from salespipeline.connectors._pipedrive_persons import take_person
-from salespipeline.connectors._pipedrive_stages import frames
 from salespipeline.connectors._standing import Apart
+from salespipeline.connectors.pipedrive._deals import Draft
+from salespipeline.connectors.pipedrive._log import ROWS, SYSTEM, Log, LogReader
+from salespipeline.connectors.pipedrive._persons import take_person
+from salespipeline.connectors.pipedrive._stages import frames
 from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.money import check_currency
 from salespipeline.pipelines import Pipeline

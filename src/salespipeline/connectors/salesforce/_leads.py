@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, cast
 from salespipeline.attributes import Attributes
 from salespipeline.connectors._items import Intake, Item
 from salespipeline.connectors._logs import ContactLog
-from salespipeline.connectors._salesforce_gathered import (
+from salespipeline.connectors._systems import System
+from salespipeline.connectors.salesforce._gathered import (
     Change,
     Gathered,
     Records,
@@ -15,7 +16,7 @@ from salespipeline.connectors._salesforce_gathered import (
     signed,
     tell,
 )
-from salespipeline.connectors._salesforce_rows import (
+from salespipeline.connectors.salesforce._rows import (
     BEGINNINGS,
     CELLS,
     STAMPS,
@@ -29,7 +30,6 @@ from salespipeline.connectors._salesforce_rows import (
     said,
     says,
 )
-from salespipeline.connectors._systems import System
 from salespipeline.events import Start
 from salespipeline.lifecycle import LifecycleStage
 

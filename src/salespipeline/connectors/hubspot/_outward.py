@@ -9,12 +9,12 @@ from typing import Any, ClassVar, TypeAlias, cast
 from attrs import frozen
 
 from salespipeline._doors import NOTHING, choice, instances, text
-from salespipeline.connectors._hubspot_contacts import (
+from salespipeline.connectors.hubspot._contacts import (
     LEAD_STATUSES,
     LIFECYCLE_STAGES,
     name_parts,
 )
-from salespipeline.connectors._hubspot_deals import FORECASTS, NEW_BUSINESS
+from salespipeline.connectors.hubspot._deals import FORECASTS, NEW_BUSINESS
 from salespipeline.errors import UnknownKeyError, WrongTypeError
 from salespipeline.events import (
     AmountChanged,

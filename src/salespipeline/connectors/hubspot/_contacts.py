@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from salespipeline.connectors._hubspot_values import (
+from salespipeline.connectors._logs import ContactLog
+from salespipeline.connectors.hubspot._values import (
     SAME_SAVE,
     Draft,
     Source,
@@ -13,14 +14,13 @@ from salespipeline.connectors._hubspot_values import (
     text,
     truth,
 )
-from salespipeline.connectors._hubspot_writers import (
+from salespipeline.connectors.hubspot._writers import (
     AFTER,
     ATTRIBUTE,
     STATE,
     Reading,
     Writer,
 )
-from salespipeline.connectors._logs import ContactLog
 from salespipeline.errors import UnknownKeyError
 from salespipeline.lifecycle import LifecycleStage
 

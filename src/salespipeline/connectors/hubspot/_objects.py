@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from salespipeline._doors import NOTHING
-from salespipeline.connectors._hubspot_values import (
+from salespipeline.connectors._items import Item, cells_of
+from salespipeline.connectors.hubspot._values import (
     Draft,
     Entry,
     Source,
@@ -15,7 +16,6 @@ from salespipeline.connectors._hubspot_values import (
     text,
     truth,
 )
-from salespipeline.connectors._items import Item, cells_of
 
 _USER = re.compile(r"userId:(\d+)", re.ASCII)
 _DEFAULT_TYPES = {"deal_to_contact", "deal_to_contact_unlabeled"}

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from attrs import define, evolve
 
-from salespipeline.connectors._hubspot_values import CELLS, held, text, truth
 from salespipeline.connectors._items import Item, cells_of
+from salespipeline.connectors.hubspot._values import CELLS, held, text, truth
 from salespipeline.errors import SalesPipelineError
 from salespipeline.money import exact
 from salespipeline.pipelines import Outcome, Pipeline, Stage, check_probability

@@ -6,8 +6,8 @@ from typing import TypeAlias
 from salespipeline._doors import choice
 from salespipeline.connectors._items import Facts
 from salespipeline.connectors._logs import ContactLog, DealLog
-from salespipeline.connectors._mapping import TableMapping
-from salespipeline.connectors._rows import Row
+from salespipeline.connectors.table._mapping import TableMapping
+from salespipeline.connectors.table._rows import Row
 from salespipeline.events import Start
 from salespipeline.lifecycle import LifecycleStage
 from salespipeline.pipelines import Outcome

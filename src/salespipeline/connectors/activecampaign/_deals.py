@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from salespipeline.attributes import Attributes
-from salespipeline.connectors._activecampaign_rows import ROWS, Linked, Scores, linked
 from salespipeline.connectors._items import Intake, Item
 from salespipeline.connectors._logs import DealLog
 from salespipeline.connectors._members import UTC_CELLS, Members, joined, number, percent
 from salespipeline.connectors._standing import ATTRIBUTES, Apart, Change, Course
+from salespipeline.connectors.activecampaign._rows import ROWS, Linked, Scores, linked
 from salespipeline.errors import InvalidValueError, UnknownKeyError, brief
 from salespipeline.events import ProbabilityBasis, Start
 from salespipeline.money import Money

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from salespipeline.connectors._hubspot_values import (
+from salespipeline.connectors._items import Facts
+from salespipeline.connectors._logs import DealLog
+from salespipeline.connectors.hubspot._values import (
     CELLS,
     SAME_SAVE,
     Change,
@@ -21,7 +23,7 @@ from salespipeline.connectors._hubspot_values import (
     instant,
     text,
 )
-from salespipeline.connectors._hubspot_writers import (
+from salespipeline.connectors.hubspot._writers import (
     AFTER,
     ATTRIBUTE,
     FIRST,
@@ -29,8 +31,6 @@ from salespipeline.connectors._hubspot_writers import (
     Reading,
     Writer,
 )
-from salespipeline.connectors._items import Facts
-from salespipeline.connectors._logs import DealLog
 from salespipeline.errors import InvalidValueError
 from salespipeline.events import ForecastCategory, NextStep, SaleType
 from salespipeline.money import Money

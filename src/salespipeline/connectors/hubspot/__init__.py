@@ -16,16 +16,19 @@ from datetime import UTC, tzinfo
 from typing import Any, cast
 
 from salespipeline._doors import NOTHING, choice, instances, text
-from salespipeline.connectors._hubspot_contacts import (
+from salespipeline.connectors._items import Intake, Item, Problem, Read
+from salespipeline.connectors._logs import Log
+from salespipeline.connectors._systems import System
+from salespipeline.connectors.hubspot._contacts import (
     LEAD_STATUSES,
     LIFECYCLE_STAGES,
     write_contact,
 )
-from salespipeline.connectors._hubspot_deals import write_deal
-from salespipeline.connectors._hubspot_objects import draft_of
-from salespipeline.connectors._hubspot_outward import Outward, Unheld, changes
-from salespipeline.connectors._hubspot_pipelines import pipeline_of
-from salespipeline.connectors._hubspot_tables import (
+from salespipeline.connectors.hubspot._deals import write_deal
+from salespipeline.connectors.hubspot._objects import draft_of
+from salespipeline.connectors.hubspot._outward import Outward, Unheld, changes
+from salespipeline.connectors.hubspot._pipelines import pipeline_of
+from salespipeline.connectors.hubspot._tables import (
     CONTACTS,
     DEALS,
     Warehouse,
@@ -34,11 +37,8 @@ from salespipeline.connectors._hubspot_tables import (
     linked_contacts,
     pipelines_of,
 )
-from salespipeline.connectors._hubspot_values import SYSTEM, Draft, listed
-from salespipeline.connectors._hubspot_writers import Reading
-from salespipeline.connectors._items import Intake, Item, Problem, Read
-from salespipeline.connectors._logs import Log
-from salespipeline.connectors._systems import System
+from salespipeline.connectors.hubspot._values import SYSTEM, Draft, listed
+from salespipeline.connectors.hubspot._writers import Reading
 from salespipeline.errors import WrongTypeError
 from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.lifecycle import LifecycleStage

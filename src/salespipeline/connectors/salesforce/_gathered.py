@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from salespipeline.attributes import EMPTY, Attributes
 from salespipeline.connectors._items import Facts, Intake, Item, RowRefusedError
 from salespipeline.connectors._logs import Log
-from salespipeline.connectors._salesforce_rows import CELLS, Fields, Says, just_before
+from salespipeline.connectors.salesforce._rows import CELLS, Fields, Says, just_before
 
 SAME_SAVE = timedelta(minutes=1)
 """How long after its creation the first row of a history may be written."""

@@ -6,7 +6,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from salespipeline.attributes import EMPTY, Attributes
 from salespipeline.connectors._items import Facts, Item, Problem
-from salespipeline.connectors._mapping import ATTRIBUTE, TableMapping
+from salespipeline.connectors.table._mapping import ATTRIBUTE, TableMapping
 from salespipeline.errors import InvalidValueError
 from salespipeline.money import Money
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 from typing import Any
 
 from salespipeline.connectors._items import Facts
-from salespipeline.connectors._mapping import TableMapping
-from salespipeline.connectors._records import began_in, first_stage
-from salespipeline.connectors._rows import Placed, Row, Told
+from salespipeline.connectors.table._mapping import TableMapping
+from salespipeline.connectors.table._records import began_in, first_stage
+from salespipeline.connectors.table._rows import Placed, Row, Told
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _ROUNDED = timedelta(seconds=1)  # a warehouse ends a version a millisecond before the next

@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 
 from salespipeline.attributes import Attributes
 from salespipeline.connectors._logs import DealLog
-from salespipeline.connectors._salesforce_gathered import (
+from salespipeline.connectors.salesforce._gathered import (
     SAME_SAVE,
     Change,
     Gathered,
     differing,
     tell,
 )
-from salespipeline.connectors._salesforce_opportunities import DOORS
-from salespipeline.connectors._salesforce_rows import Says, category, just_before, own_day
-from salespipeline.connectors._salesforce_stages import Stages
+from salespipeline.connectors.salesforce._opportunities import DOORS
+from salespipeline.connectors.salesforce._rows import Says, category, just_before, own_day
+from salespipeline.connectors.salesforce._stages import Stages
 from salespipeline.events import ForecastCategory, NextStep, SaleType, Start
 from salespipeline.pipelines import Outcome
 

@@ -11,8 +11,8 @@ from salespipeline.attributes import Attributes, Value
 from salespipeline.connectors._items import Facts, Item, cells_of
 from salespipeline.connectors._logs import DealLog
 from salespipeline.connectors._members import UTC_CELLS, Members, among, number, percent
-from salespipeline.connectors._pipedrive_log import FIELDS, STATUSES, Log, made_id
 from salespipeline.connectors._standing import ATTRIBUTES, Apart, Change, Course
+from salespipeline.connectors.pipedrive._log import FIELDS, STATUSES, Log, made_id
 from salespipeline.errors import brief
 from salespipeline.events import ProbabilityBasis, Start
 from salespipeline.money import Money

@@ -21,19 +21,19 @@ from typing import TypeVar, cast
 from salespipeline._doors import NOTHING, choice, instances, text
 from salespipeline.connectors._items import Intake, Problem, Read
 from salespipeline.connectors._logs import ContactLog, DealLog
-from salespipeline.connectors._salesforce_deals import DealWriter, Words
-from salespipeline.connectors._salesforce_leads import TABLES as LEAD_TABLES
-from salespipeline.connectors._salesforce_leads import Leads, LeadWriter, Meanings
-from salespipeline.connectors._salesforce_opportunities import TABLES, Opportunities
-from salespipeline.connectors._salesforce_rows import SALE_TYPES
-from salespipeline.connectors._salesforce_stages import SYSTEM, Stages, stages_of
-from salespipeline.connectors._salesforce_writes import (
+from salespipeline.connectors._systems import System
+from salespipeline.connectors.salesforce._deals import DealWriter, Words
+from salespipeline.connectors.salesforce._leads import TABLES as LEAD_TABLES
+from salespipeline.connectors.salesforce._leads import Leads, LeadWriter, Meanings
+from salespipeline.connectors.salesforce._opportunities import TABLES, Opportunities
+from salespipeline.connectors.salesforce._rows import SALE_TYPES
+from salespipeline.connectors.salesforce._stages import SYSTEM, Stages, stages_of
+from salespipeline.connectors.salesforce._writes import (
     DealWriting,
     LeadWriting,
     Outward,
     Writing,
 )
-from salespipeline.connectors._systems import System
 from salespipeline.errors import WrongTypeError
 from salespipeline.events import Event, ForecastCategory, SaleType
 from salespipeline.history import ContactHistory, DealHistory

@@ -9,8 +9,8 @@ from typing import Any, get_args
 from attrs import field, frozen
 
 from salespipeline._folds import ATTRIBUTE
-from salespipeline.connectors._salesforce_rows import KNOWN, squashed
-from salespipeline.connectors._salesforce_stages import Stages
+from salespipeline.connectors.salesforce._rows import KNOWN, squashed
+from salespipeline.connectors.salesforce._stages import Stages
 from salespipeline.events import (
     AmountChanged,
     CloseDateChanged,

@@ -6,7 +6,7 @@ from typing import Any
 
 from salespipeline._doors import instances, repeated, text
 from salespipeline.connectors._items import Intake, Item
-from salespipeline.connectors._salesforce_rows import CELLS, Fields, category, flag, percent
+from salespipeline.connectors.salesforce._rows import CELLS, Fields, category, flag, percent
 from salespipeline.errors import InvalidValueError, SalesPipelineError, WrongTypeError
 from salespipeline.events import ForecastCategory
 from salespipeline.pipelines import Outcome, Pipeline, Stage

@@ -10,8 +10,14 @@ from attrs import frozen
 
 from salespipeline._doors import NOTHING, instances, repeated
 from salespipeline.connectors._cells import Cells, parse
-from salespipeline.connectors._declared import LIST, Kinds, attempt, declared_pipeline, options_of
 from salespipeline.connectors._systems import outcome_in
+from salespipeline.connectors.table._declared import (
+    LIST,
+    Kinds,
+    attempt,
+    declared_pipeline,
+    options_of,
+)
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.lifecycle import LifecycleStage
 from salespipeline.money import check_currency

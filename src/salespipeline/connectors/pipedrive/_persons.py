@@ -8,9 +8,9 @@ from salespipeline.attributes import Attributes
 from salespipeline.connectors._items import Item, cells_of
 from salespipeline.connectors._logs import ContactLog
 from salespipeline.connectors._members import UTC_CELLS, Members
-from salespipeline.connectors._pipedrive_deals import unwrapped
-from salespipeline.connectors._pipedrive_log import SYSTEM, made_id
 from salespipeline.connectors._systems import System
+from salespipeline.connectors.pipedrive._deals import unwrapped
+from salespipeline.connectors.pipedrive._log import SYSTEM, made_id
 from salespipeline.events import Start
 
 

@@ -14,13 +14,13 @@ from collections.abc import Iterable
 from functools import partial
 
 from salespipeline._doors import instances
-from salespipeline.connectors._activecampaign_contacts import take_contact
-from salespipeline.connectors._activecampaign_deals import Deals
-from salespipeline.connectors._activecampaign_rows import ROWS, SYSTEM, Scores, frames
 from salespipeline.connectors._items import Intake, Problem, Read
 from salespipeline.connectors._logs import ContactLog
 from salespipeline.connectors._members import joined, listed
 from salespipeline.connectors._standing import Apart
+from salespipeline.connectors.activecampaign._contacts import take_contact
+from salespipeline.connectors.activecampaign._deals import Deals
+from salespipeline.connectors.activecampaign._rows import ROWS, SYSTEM, Scores, frames
 from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.money import check_currency
 from salespipeline.pipelines import Pipeline

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from salespipeline.connectors._changes import BEGINNINGS, tell_changes
 from salespipeline.connectors._items import (
     Facts,
     Problem,
@@ -26,10 +25,11 @@ from salespipeline.connectors._items import (
     walked,
 )
 from salespipeline.connectors._logs import ContactLog, DealLog, Log
-from salespipeline.connectors._mapping import TableMapping, checked
-from salespipeline.connectors._records import write_contact, write_deal
-from salespipeline.connectors._rows import Placed, Row, Told, doors_of
-from salespipeline.connectors._stays import tell_stays
+from salespipeline.connectors.table._changes import BEGINNINGS, tell_changes
+from salespipeline.connectors.table._mapping import TableMapping, checked
+from salespipeline.connectors.table._records import write_contact, write_deal
+from salespipeline.connectors.table._rows import Placed, Row, Told, doors_of
+from salespipeline.connectors.table._stays import tell_stays
 from salespipeline.errors import InvalidValueError, SalesPipelineError, brief
 from salespipeline.history import ContactHistory, DealHistory, History
 from salespipeline.pipelines import Pipeline

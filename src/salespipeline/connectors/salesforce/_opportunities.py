@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from salespipeline.connectors._items import Intake, Item
-from salespipeline.connectors._salesforce_gathered import Change, Gathered, Records, signed
-from salespipeline.connectors._salesforce_rows import (
+from salespipeline.connectors.salesforce._gathered import Change, Gathered, Records, signed
+from salespipeline.connectors.salesforce._rows import (
     BEGINNINGS,
     CELLS,
     STAMPS,
@@ -19,7 +19,7 @@ from salespipeline.connectors._salesforce_rows import (
     said,
     says,
 )
-from salespipeline.connectors._salesforce_stages import Stages
+from salespipeline.connectors.salesforce._stages import Stages
 
 TABLES = ("Opportunity", "OpportunityHistory", "OpportunityFieldHistory")
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 from salespipeline.attributes import Attributes
-from salespipeline.connectors._activecampaign_rows import SYSTEM, Scores, linked
 from salespipeline.connectors._items import Item
 from salespipeline.connectors._logs import ContactLog
 from salespipeline.connectors._members import Members
 from salespipeline.connectors._standing import ATTRIBUTES
 from salespipeline.connectors._systems import System, in_order
+from salespipeline.connectors.activecampaign._rows import SYSTEM, Scores, linked
 from salespipeline.events import Start
 
 

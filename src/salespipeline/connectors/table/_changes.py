@@ -7,8 +7,8 @@ from attrs import frozen
 
 from salespipeline.attributes import EMPTY, Attributes
 from salespipeline.connectors._items import Facts
-from salespipeline.connectors._mapping import ATTRIBUTE, TableMapping
-from salespipeline.connectors._rows import Placed, Row, Told
+from salespipeline.connectors.table._mapping import ATTRIBUTE, TableMapping
+from salespipeline.connectors.table._rows import Placed, Row, Told
 from salespipeline.events import Start
 
 BEGINNINGS = ("opened", "created")

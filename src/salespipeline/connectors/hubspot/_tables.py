@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar, cast
 
-from salespipeline.connectors._hubspot_objects import begun, read_merges, settle
-from salespipeline.connectors._hubspot_pipelines import DraftStage, assembled, probability_of
-from salespipeline.connectors._hubspot_values import (
+from salespipeline.connectors._items import Intake, Item, RowRefusedError
+from salespipeline.connectors.hubspot._objects import begun, read_merges, settle
+from salespipeline.connectors.hubspot._pipelines import DraftStage, assembled, probability_of
+from salespipeline.connectors.hubspot._values import (
     CELLS,
     Draft,
     Entry,
@@ -16,7 +17,6 @@ from salespipeline.connectors._hubspot_values import (
     text,
     truth,
 )
-from salespipeline.connectors._items import Intake, Item, RowRefusedError
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.events import Direction
 from salespipeline.pipelines import Outcome, Pipeline, Stage
