@@ -677,3 +677,13 @@ def test_other_events_may_be_voided_where_a_later_beginning_holds():
     moved = next(event for event in whole.events if isinstance(event, OwnerChanged))
     voided, _ = whole.void(moved, at=day(6), by="ada", why="not sam's")
     assert voided.latest.owner is None
+
+
+def test_a_beginning_may_be_voided_alone_where_another_was_taken_in():
+    one = ContactHistory([Created(record="c-1", sequence=1, at=day(1), name="Nobody")])
+    begun = Created(record="c-2", sequence=1, at=day(2), name="Ada")
+    changed = OwnerChanged(record="c-2", sequence=2, at=day(3), owner="sam")
+    whole = one.merge(ContactHistory([begun, changed]))
+    assert whole.latest.name == "Nobody"
+    voided, _ = whole.void(1, at=day(6), by="ada", why="there is no such person")
+    assert (voided.latest.name, voided.latest.owner) == ("Ada", "sam")

@@ -76,12 +76,9 @@ def _writer(shape: Shape, form: Form) -> Callable[[Any], Any]:
     document = shape.document(NOTHING)
 
     def write(value: Any) -> Any:
-        try:
-            return document(value)
-        except Exception:
-            faults = Found(form)
-            shape.writing(value, "", faults)
-            faults.check()
-            raise
+        faults = Found(form)
+        shape.writing(value, "", faults)
+        faults.check()
+        return document(value)
 
     return write
