@@ -252,6 +252,7 @@ def test_two_of_four_are_incomplete_while_the_rest_is_unknown_and_disqualified_o
     unmet = verdict(budget="met", need="unmet", authority="unmet", timeline="met")
     assert unmet.result is Qualified.DISQUALIFIED
     assert (unmet.lead_status, unmet.ask_next) == ("unqualified", None)
+    assert str(unmet).endswith("- the sum is 2 of 3 needed")
 
 
 def test_what_is_met_in_part_counts_in_part_and_may_still_be_met():

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, tzinfo
 from enum import StrEnum
-from itertools import count, dropwhile, takewhile
+from itertools import dropwhile, takewhile
 from typing import Any, cast
 
 from attrs import field, frozen
@@ -300,13 +300,15 @@ class Recurrence(Cadence):
 
     def touches(self, start: date, *, since: date | None = None) -> Iterator[Touch]:
         """The touches from a start on, for as long as there are dates."""
-        for number in count(self._first(start, since)):
+        number = self._first(start, since)
+        while True:
             try:
                 planned = stepped(start, self.unit, number * self.every)
                 found = self.days.rolled(planned, self.roll)
             except InvalidValueError:  # the calendar has ended
                 return
             yield Touch(found, self.what, self.channel, number)
+            number += 1
 
     def _first(self, start: date, since: date | None) -> int:
         """A number from which on no touch since a date is left out."""
