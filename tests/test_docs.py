@@ -139,7 +139,7 @@ def test_every_example_that_is_a_program_is_run_here():
     examples = {path.name: path.read_text(encoding="utf-8") for path in EXAMPLES.rglob("*.py")}
     programs = [name for name, text in examples.items() if "__main__" in text]
     assert sorted(programs) == [
-        "approval_gate.py", "audit_hubspot.py", "custom_statuses.py", "make_sample.py",
+        "approval_gate.py", "audit_hubspot.py", "bant.py", "custom_statuses.py", "make_sample.py",
         "quickstart.py",
         "sqlite_store.py",
     ]  # fmt: skip
@@ -156,6 +156,16 @@ def test_every_example_that_is_a_program_is_run_here():
             "audit_hubspot.py",
             [
                 "deals: 3 read, 1 refused",
+            ],
+        ),
+        (
+            "bant.py",
+            [
+                "As of 25 March: nurture: 2 of 3 needed",
+                "lead status: bad_timing",
+                "- need: the answer has expired",
+                "As of 21 May: qualified: 3 of 3 needed",
+                "- MEDDPICC economic_buyer: met, from BANT authority",
             ],
         ),
         (

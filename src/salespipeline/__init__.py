@@ -110,8 +110,9 @@ __all__ = [
 
 _LATER = frozenset(
     {
-        "audit", "conditions", "conformance", "connectors", "interchange", "journey", "metrics",
-        "ownership", "tallies", "triggers",
+        "audit", "cadence", "conditions", "conformance", "connectors", "interchange", "journey",
+        "metrics", "ownership", "prediction", "qualification", "routing", "scoring", "tallies",
+        "triggers",
     }
 )  # fmt: skip
 

@@ -34,6 +34,7 @@ _STEP = {
     Unit.YEAR: {"years": 1},
 }
 
+_MOST_STEPS = 4_000_000
 _LARGEST = {"year": 9999, "quarter": 4, "month": 12, "first_month": 12}
 
 
@@ -269,6 +270,51 @@ class Period:
         while step.start < self.end:
             yield step
             step = self._from(on(step.end, zone), choice(Unit, unit, "unit"), zone)
+
+
+def stepped(day: date, unit: Unit, number: int) -> date:
+    """The date so many calendar steps after a day, before it where the number is negative.
+
+    A month later is the same day of the next month, or its last where it has no such day; so
+    count from one day on, never from step to step.
+
+    Args:
+        day: The date to count from.
+        unit: Day, week, month, quarter or year.
+        number: How many steps.
+
+    Raises:
+        InvalidValueError: That is beyond the years 1 to 9999.
+
+    >>> [str(stepped(date(2026, 1, 31), Unit.MONTH, n)) for n in (1, 2)]
+    ['2026-02-28', '2026-03-31']
+    """
+    steps = whole(number, "number")
+    if abs(steps) > _MOST_STEPS:
+        raise InvalidValueError("date", (f"{brief(steps)} steps are beyond the years 1 to 9999",))
+    [(name, size)] = _STEP[choice(Unit, unit, "unit")].items()
+    return _moved(check_date(day, "day"), **{name: size * steps})
+
+
+def at_time(day: date, clock: time, zone: tzinfo) -> datetime:
+    """The instant at which a clock in a zone shows a time on a date.
+
+    A time that the clocks skip is as much later; of a time that they show twice it is the first.
+
+    Args:
+        day: The date there.
+        clock: The time there, without a zone of its own.
+        zone: The zone.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> berlin = ZoneInfo("Europe/Berlin")
+    >>> [at_time(date(2026, 3, d), time(10), berlin).hour for d in (28, 29)]
+    [9, 8]
+    """
+    if not isinstance(clock, time) or clock.tzinfo is not None:
+        raise WrongTypeError("clock", "a time without a zone", clock)
+    plain = clock.replace(fold=0)
+    return utc(datetime.combine(check_date(day, "day"), plain, check_zone(zone)))
 
 
 def _check_parts(**parts: object) -> None:

@@ -8,6 +8,7 @@ path of its place; nothing is coerced, passed over or guessed.
 from salespipeline.interchange._converters import teach
 from salespipeline.interchange._forms import dump, load
 from salespipeline.interchange._lines import LineProblem, Lines, dump_lines, load_lines
+from salespipeline.interchange._models import dump_model, load_model
 from salespipeline.interchange._rulebooks import dump_rulebook, load_rulebook
 from salespipeline.interchange._schemas import schema
 from salespipeline.interchange._vectors import (
@@ -24,10 +25,12 @@ __all__ = [
     "check_vectors",
     "dump",
     "dump_lines",
+    "dump_model",
     "dump_rulebook",
     "dump_vectors",
     "load",
     "load_lines",
+    "load_model",
     "load_rulebook",
     "load_vectors",
     "schema",

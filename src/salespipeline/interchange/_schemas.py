@@ -33,7 +33,7 @@ KINDS = (
 )  # fmt: skip
 """What else documents hold, each kind with a schema of its name."""
 
-VERSIONS: dict[str, int] = {**SCHEMAS, **dict.fromkeys(KINDS, 1)}
+VERSIONS: dict[str, int] = {**SCHEMAS, "score_model": 1, **dict.fromkeys(KINDS, 1)}
 """The newest version of every kind of document, which is the one that is written."""
 
 
