@@ -6,6 +6,7 @@ Run it with ``python examples/bant.py``.
 from datetime import UTC, date, datetime, timedelta
 
 from salespipeline import SIX_STAGES, Deal, DealHistory, Money
+from salespipeline.events import DealEvent
 from salespipeline.qualification import (
     BANT,
     MEDDPICC,
@@ -55,7 +56,7 @@ def main() -> None:
         "d-1", at=day(3, 2), by="sam", pipeline=SIX_STAGES, stage="qualification",
         title="Retyping no more", amount=PRICE,
     )  # fmt: skip
-    events = [opened]
+    events: list[DealEvent] = [opened]
     for at, criterion, found in learnt():
         deal, event = deal.assess(
             "bant", criterion, answered(found), at=at, by="sam",

@@ -142,7 +142,7 @@ def trait_of(
     label = text(name, "name")
     least = whole(fewest, "fewest")
     if isinstance(rows, str | Mapping) or not isinstance(rows, Iterable):
-        raise WrongTypeError("rows", "several mappings", rows)
+        raise WrongTypeError("rows", "several mappings", cast("object", rows))
     faults: list[str] = []
     read = [
         _row(number, row, faults) for number, row in enumerate(cast("Iterable[object]", rows), 1)
