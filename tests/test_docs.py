@@ -140,8 +140,7 @@ def test_every_example_that_is_a_program_is_run_here():
     programs = [name for name, text in examples.items() if "__main__" in text]
     assert sorted(programs) == [
         "approval_gate.py", "audit_hubspot.py", "bant.py", "custom_statuses.py", "make_sample.py",
-        "quickstart.py",
-        "sqlite_store.py",
+        "quickstart.py", "score_leads.py", "sqlite_store.py",
     ]  # fmt: skip
 
 
@@ -174,6 +173,15 @@ def test_every_example_that_is_a_program_is_run_here():
                 "  too_many_statuses: 10 statuses are more than 8",
                 "  (Recycled)  only after 5 attempts",
                 "on the event: attempt_4 -> recycled, by version 2 of the rules",
+            ],
+        ),
+        (
+            "score_leads.py",
+            [
+                "- 'lost reason' alone ranks nearly all outcomes (AUC 1.00): is it known before?",
+                "552 of 1,200 records came out (300 unlabelled)",
+                "   -11  unknown  (154 of 424)",
+                " +19  source: referral",
             ],
         ),
         (

@@ -5,21 +5,19 @@ such rows or of any others, `evaluate` says how good such a card is on rows that
 A record whose outcome is not known yet is unlabelled, never lost.
 """
 
-from salespipeline.prediction.cards import (
-    POINTS_PER_LOG_ODD,
-    Card,
-    Part,
-    Prediction,
-    Warned,
-)
-from salespipeline.prediction.evaluating import Bar, Evaluation, Lift, evaluate, evaluated
-from salespipeline.prediction.features import RARE, UNKNOWN, Feature
+from salespipeline.prediction._cells import RARE, UNANSWERED, UNKNOWN
+from salespipeline.prediction._flags import Warned
+from salespipeline.prediction.cards import POINTS_PER_LOG_ODD, Card, Part, Prediction
+from salespipeline.prediction.evaluating import evaluate
+from salespipeline.prediction.features import Feature, Value, Within
 from salespipeline.prediction.learning import Calibration, learn
+from salespipeline.prediction.measuring import Bar, Evaluation, Lift, evaluated
 from salespipeline.prediction.sampling import examples
 
 __all__ = [
     "POINTS_PER_LOG_ODD",
     "RARE",
+    "UNANSWERED",
     "UNKNOWN",
     "Bar",
     "Calibration",
@@ -29,7 +27,9 @@ __all__ = [
     "Lift",
     "Part",
     "Prediction",
+    "Value",
     "Warned",
+    "Within",
     "evaluate",
     "evaluated",
     "examples",

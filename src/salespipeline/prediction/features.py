@@ -1,99 +1,67 @@
 """Features: what the cells of a column say of an outcome, as evidence."""
 
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
-from enum import Enum
-from math import isfinite
-from typing import Any, TypeAlias, cast
+from functools import cached_property
+from itertools import compress, pairwise
+from typing import TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 
-from salespipeline._doors import NOTHING
-from salespipeline.errors import SalesPipelineError, WrongTypeError
-from salespipeline.money import Money
-from salespipeline.prediction._fitting import logit
+from salespipeline.prediction._cells import (
+    RARE,
+    UNANSWERED,
+    UNKNOWN,
+    day_of,
+    kind_of,
+    number_of,
+    read_cell,
+)
+from salespipeline.prediction._fitting import expit, logit
 
-UNKNOWN = "unknown"
-"""What an empty cell is: a value like any other, since not knowing tells something too."""
+H = TypeVar("H", bound=Hashable)
+Counts = Mapping[H, tuple[int, int]]
+"""By value, how many records have it, and how many of them came out."""
 
-RARE = "rare"
-"""What the values that occur too seldom are together, and one that was never seen."""
+PSEUDO = 10.0
+"""By how many pseudo-outcomes evidence is shrunk."""
 
-Cell: TypeAlias = str | float
-"""What a cell holds: text, or a number."""
-
-_FEW_NUMBERS = 10  # a column of so few different numbers is one of kinds, not of sizes
 _BINS = 10
-_MOST_TEXT = 200
+_FEWEST_OF_A_BIN = 10
 
 
-def read_cell(value: object, column: str) -> Cell:
-    """What a cell holds; nothing, NaN and blanks are `UNKNOWN`.
+@frozen
+class Value:
+    """What one value or bin of a column says.
 
-    Raises:
-        WrongTypeError: It is no plain value.
+    Attributes:
+        value: The value, or the bin in words.
+        evidence: The log-odds of its outcomes less those of all, shrunk.
+        records: How many records had it.
+        came: How many of those came out.
     """
-    if type(value) is str:
-        return value.strip()[:_MOST_TEXT] or UNKNOWN
-    if value is None:
-        return UNKNOWN
-    if type(value) is float or type(value) is int:
-        return float(value) if isfinite(value) and abs(value) < 1e300 else UNKNOWN
-    try:
-        return _strange_cell(value, column)
-    except SalesPipelineError:
-        raise
-    except Exception:  # noqa: BLE001 - what stands in a cell may be anyone's code
-        raise WrongTypeError(column, "a plain value: text, a number, a date", value) from None
+
+    value: str
+    evidence: float
+    records: int
+    came: int
 
 
-def _strange_cell(value: Any, column: str) -> Cell:
-    """What a value of no common type holds."""
-    if isinstance(value, bool | str):
-        return read_cell(str(value), column)
-    if isinstance(value, Enum):
-        return read_cell(value.value, column)
-    if isinstance(value, Money):
-        return float(value.amount)
-    if isinstance(value, int | float | Decimal):
-        return read_cell(float(value), column)
-    return _of_another_library(value, column)
+@frozen
+class Within:
+    """What one value says within one team.
 
-
-def _of_another_library(value: Any, column: str) -> Cell:
-    """What a date, a missing value or a number of another library holds."""
-    if type(value).__name__ == "NAType" or value != value:  # noqa: PLR0124 - as NaT does
-        return UNKNOWN
-    if isinstance(value, date):
-        return float(date.toordinal(value))
-    if hasattr(value, "item"):
-        return read_cell(value.item(), column)
-    raise WrongTypeError(column, "a plain value: text, a number, a date", value)
-
-
-def as_numbers(cells: Sequence[Cell]) -> list[Cell] | None:
-    """The cells with their texts read as numbers; None where the column is not one of numbers.
-
-    It is one where every known cell is a number, or a text of one, and there are more than ten
-    different ones.
+    Attributes:
+        team: The team.
+        value: The value or bin.
+        evidence: The log-odds of its outcomes less the team's own, shrunk to what it says in all.
     """
-    found: list[Cell] = []
-    for cell in cells:
-        number = cell if cell == UNKNOWN or type(cell) is float else _number(cast("str", cell))
-        if number is None:
-            return None
-        found.append(number)
-    return found if len({*found} - {UNKNOWN}) > _FEW_NUMBERS else None
 
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if isfinite(number) else None
+    team: str
+    value: str
+    evidence: float
 
 
 @frozen
@@ -102,93 +70,156 @@ class Feature:
 
     Attributes:
         name: The column.
-        edges: Where the bins of a column of numbers begin, after the first; None for kinds.
-        evidence: By value or bin, the log-odds it adds to the base rate's.
-        counts: By value or bin, how many records had it, and how many of them came out.
-        weight: What its evidence is multiplied by.
-        teams: By team and value, the evidence within the team, where it differs.
+        values: What each value or bin says.
+        weight: What evidence is multiplied by.
+        edges: Where the bins of a column of numbers or days begin, after the first; None for one
+            of kinds.
+        are_days: Whether the edges number days.
+        within: What values say within each team.
     """
 
     name: str
-    edges: tuple[float, ...] | None
-    evidence: Mapping[str, float] = field(hash=False)
-    counts: Mapping[str, tuple[int, int]] = field(hash=False)
+    values: tuple[Value, ...]
     weight: float = 1.0
-    teams: Mapping[tuple[str, str], float] = field(default=NOTHING, hash=False)
+    edges: tuple[float, ...] | None = None
+    are_days: bool = False
+    within: tuple[Within, ...] = ()
 
-    def value(self, given: object) -> str:
-        """The value or bin that a cell falls into; `RARE` for one that was never seen."""
-        cell = read_cell(given, self.name)
+    @cached_property
+    def _evidence(self) -> dict[str, float]:
+        return {each.value: each.evidence for each in self.values}
+
+    @cached_property
+    def _counts(self) -> dict[str, tuple[int, int]]:
+        return {each.value: (each.records, each.came) for each in self.values}
+
+    @cached_property
+    def _within(self) -> dict[tuple[str, str], float]:
+        return {(each.team, each.value): each.evidence for each in self.within}
+
+    @cached_property
+    def _bins(self) -> list[str]:
+        return [] if self.edges is None else bins(self.edges, are_days=self.are_days)
+
+    def value(self, given: object, unanswered: frozenset[str] = UNANSWERED) -> str:
+        """The value or bin that a cell falls into; `RARE` for one that was never seen.
+
+        Args:
+            given: What stands in the cell.
+            unanswered: The texts that say that nothing was answered.
+
+        Raises:
+            WrongTypeError: The cell holds no plain value.
+        """
+        cell = read_cell(given, self.name, unanswered)
         if cell == UNKNOWN:
             return UNKNOWN
-        found = key(cell, self.edges)
-        return found if found in self.evidence else RARE
+        if self.edges is None:
+            found = kind_of(cell)
+        else:
+            number = day_of(cell) if self.are_days else number_of(cell)
+            found = RARE if number is None else self._bins[bisect_right(self.edges, number)]
+        return found if found in self._evidence else RARE
 
     def says(self, value: str, team: str | None = None) -> float:
-        """The evidence of a value: log-odds; none where nothing is known of it."""
-        if team is not None and (team, value) in self.teams:
-            return self.teams[team, value]
-        return self.evidence.get(value, 0.0)
+        """The evidence of a value or bin, in log-odds; 0 where nothing is known of it.
+
+        Args:
+            value: The value, as `value` gives it.
+            team: Within which team; what it says in all of them where that one has no record.
+        """
+        told = self._evidence.get(value, 0.0)
+        return told if team is None else self._within.get((team, value), told)
+
+    def doubt(self, value: str, rate: float) -> float:
+        """The variance of the evidence of a value, pseudo-outcomes counted as outcomes.
+
+        Args:
+            value: The value, as `value` gives it; of one never seen only pseudo-outcomes are known.
+            rate: The share of all records that came out.
+        """
+        records, came = self._counts.get(value, (0, 0))
+        share = (came + PSEUDO * rate) / (records + PSEUDO)
+        return 1 / ((records + PSEUDO) * share * (1 - share))
 
 
-def key(cell: Cell, edges: tuple[float, ...] | None) -> str:
-    """The value or bin of a known cell."""
-    if edges is None:
-        if type(cell) is float:
-            return str(int(cell)) if cell.is_integer() else repr(cell)
-        return cast("str", cell)
-    number = cell if type(cell) is float else _number(cast("str", cell))
-    if number is None:
-        return RARE
-    place = bisect_right(edges, number)
-    low = f"from {edges[place - 1]:g}" if place else ""
-    high = f"below {edges[place]:g}" if place < len(edges) else ""
-    return f"{low} {high}".strip()
+def bins(edges: Sequence[float], *, are_days: bool) -> list[str]:
+    """The bins between edges in words, the lowest first."""
+    shown = [_shown(edge, are_days=are_days) for edge in edges]
+    if not shown:
+        return ["any"]
+    between = [f"from {low} below {high}" for low, high in pairwise(shown)]
+    return [f"below {shown[0]}", *between, f"from {shown[-1]}"]
 
 
-def edges_of(cells: Sequence[Cell]) -> tuple[float, ...]:
-    """Where ten bins of as many records each would begin; fewer where numbers repeat."""
-    numbers = sorted(cell for cell in cells if type(cell) is float)
-    places = (numbers[len(numbers) * n // _BINS] for n in range(1, _BINS))
-    return tuple(sorted({edge for edge in places if edge > numbers[0]}))
+def _shown(edge: float, *, are_days: bool) -> str:
+    return date.fromordinal(int(edge)).isoformat() if are_days else kind_of(edge)
 
 
-def counted(keys: Sequence[str], outcomes: Sequence[bool]) -> dict[str, tuple[int, int]]:
+def edges_of(numbers: Iterable[float | None]) -> tuple[float, ...]:
+    """Where ten bins of as many records each would begin; fewer where there are few records.
+
+    A number that fills a bin alone has a bin of its own.
+    """
+    known = sorted(number for number in numbers if number is not None)
+    parts = max(2, min(_BINS, len(known) // _FEWEST_OF_A_BIN))
+    if not known:
+        return ()
+    edges: set[float] = set()
+    for n in range(1, parts):
+        edge = known[len(known) * n // parts]
+        first, end = bisect_left(known, edge), bisect_right(known, edge)
+        edges.add(edge)
+        if end - first >= len(known) / parts and end < len(known):
+            edges.add(known[end])
+    return tuple(sorted(edges - {known[0]}))
+
+
+def counted(keys: Sequence[H], outcomes: Sequence[bool]) -> dict[H, tuple[int, int]]:
     """By value, how many records have it, and how many of them came out."""
-    found: dict[str, list[int]] = {}
-    for value, outcome in zip(keys, outcomes, strict=True):
-        count = found.get(value)
-        if count is None:
-            found[value] = [1, int(outcome)]
-        else:
-            count[0] += 1
-            count[1] += outcome
-    return {value: (n, came) for value, (n, came) in found.items()}
+    came = Counter(compress(keys, outcomes))
+    return {value: (number, came[value]) for value, number in Counter(keys).items()}
 
 
-def pooled(counts: Mapping[str, tuple[int, int]], fewest: int) -> dict[str, tuple[int, int]]:
+def pooled(counts: Counts[str], fewest: int) -> dict[str, tuple[int, int]]:
     """The counts with those of values that occur too seldom put together; unknown stays."""
-    rare = {
-        value
-        for value, (n, _) in counts.items()
-        if value == RARE or (value != UNKNOWN and n < fewest)
+    kept = {
+        value: count
+        for value, count in counts.items()
+        if value == UNKNOWN or (value != RARE and count[0] >= fewest)
     }
-    kept = {value: count for value, count in counts.items() if value not in rare}
+    rare = [count for value, count in counts.items() if value not in kept]
     if rare:
-        kept[RARE] = (
-            sum(counts[value][0] for value in rare), sum(counts[value][1] for value in rare)
-        )  # fmt: skip
+        kept[RARE] = sum(number for number, _ in rare), sum(came for _, came in rare)
     return kept
 
 
-def weight_of_evidence(
-    counts: Mapping[str, tuple[int, int]], base: float, pseudo: float
-) -> dict[str, float]:
-    """By value, the log-odds of its outcomes less the base rate's.
+def weight_of_evidence(counts: Counts[H], rate: float) -> dict[H, float]:
+    """By value, the log-odds of its outcomes less the rate's, shrunk to it by pseudo-outcomes.
 
-    Each value is shrunk to the base rate by as many pseudo-outcomes.
+    Source: Good, Probability and the Weighing of Evidence (1950).
     """
     return {
-        value: logit((came + pseudo * base) / (n + pseudo)) - logit(base)
-        for value, (n, came) in counts.items()
+        value: logit((came + PSEUDO * rate) / (number + PSEUDO)) - logit(rate)
+        for value, (number, came) in counts.items()
     }
+
+
+def within_teams(
+    counts: Counts[tuple[str, str]],
+    evidence: Mapping[str, float],
+    rates: Mapping[str, float],
+) -> dict[tuple[str, str], float]:
+    """By team and value, the evidence within the team, shrunk to the evidence in all of them.
+
+    Args:
+        counts: By team and value.
+        evidence: By value, in all teams.
+        rates: By team, the log-odds of its outcomes.
+    """
+    found: dict[tuple[str, str], float] = {}
+    for (team, value), (number, came) in counts.items():
+        expected = expit(rates[team] + evidence[value])
+        share = (came + PSEUDO * expected) / (number + PSEUDO)
+        found[team, value] = logit(share) - rates[team]
+    return found
