@@ -77,15 +77,41 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> Interval | None:
     (0.2553, 0.3662)
     """
     _check_counts(successes, trials)
-    z2 = normal_quantile(level) ** 2
+    check_level(level)
     if trials == 0:
         return None
-    share = successes / trials
+    return wilson_share(successes / trials, trials, level)
+
+
+def wilson_share(share: float, trials: float, level: float = 0.95) -> Interval | None:
+    """Wilson's score interval of a share that is worth so many trials, not always whole ones.
+
+    Args:
+        share: The share, from 0 to 1.
+        trials: How many trials it is worth.
+        level: The confidence.
+
+    Returns:
+        The interval within 0 to 1, or None without a trial.
+
+    Raises:
+        WrongTypeError: The share, the trials or the level is no number.
+        InvalidValueError: The share is not from 0 to 1, the trials are negative or infinite, or
+            the level is not between 0 and 1.
+    """
+    _check_share(share, "share")
+    z2 = normal_quantile(level) ** 2
+    if isinstance(trials, bool) or not isinstance(trials, int | float):
+        raise WrongTypeError("trials", "a number", trials)
+    if not 0 <= trials < inf:
+        raise InvalidValueError("trials", (f"{brief(trials)} is not a number from 0 on",))
+    if trials == 0:
+        return None
     middle = share + z2 / (2 * trials)
     reach = sqrt(z2 * (share * (1 - share) + z2 / (4 * trials)) / trials)
     scale = 1 + z2 / trials
-    low = 0.0 if successes == 0 else (middle - reach) / scale
-    high = 1.0 if successes == trials else (middle + reach) / scale
+    low = 0.0 if share == 0 else (middle - reach) / scale
+    high = 1.0 if share == 1 else (middle + reach) / scale
     return Interval(low, high, level, "wilson")
 
 

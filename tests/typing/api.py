@@ -56,7 +56,15 @@ from salespipeline.events import (
     Reopened,
     Won,
 )
-from salespipeline.metrics import Amounts, Durations, Rate, StageCount, StageTime, Survival
+from salespipeline.metrics import (
+    Amounts,
+    Durations,
+    Incidence,
+    Rate,
+    StageCount,
+    StageTime,
+    Survival,
+)
 from salespipeline.rules import Denial
 from salespipeline.tallies import Lifetime, Tally, lifetimes, people
 
@@ -251,6 +259,8 @@ def figures(of: Iterable[DealHistory], people: list[ContactHistory]) -> None:
     assert_type(metrics.average_deal_size(of, as_of=NOW).mean("EUR"), Decimal | None)
     assert_type(metrics.cycle_length(of, as_of=NOW, by="source"), dict[Hashable, Durations])
     assert_type(metrics.time_to_close(of, as_of=NOW).median, float | None)
+    assert_type(metrics.cumulative_incidence(of, as_of=NOW), Incidence)
+    assert_type(metrics.cumulative_incidence(of, as_of=NOW).at("won", 90), float | None)
     assert_type(metrics.time_to_close(of, as_of=NOW, by="account"), dict[Hashable, Survival])
     assert_type(metrics.summary(of, as_of=NOW), metrics.Summary)
 

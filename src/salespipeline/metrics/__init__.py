@@ -14,7 +14,9 @@ from salespipeline.metrics.conversion import (
     leads,
     qualified_leads,
 )
+from salespipeline.metrics.incidence import Ending, Incidence, cumulative_incidence
 from salespipeline.metrics.outcomes import (
+    RestrictedMean,
     Step,
     Survival,
     time_to_close,
@@ -40,9 +42,12 @@ from salespipeline.metrics.velocity import (
 __all__ = [
     "Amounts",
     "Durations",
+    "Ending",
     "Figure",
+    "Incidence",
     "NumberOf",
     "Rate",
+    "RestrictedMean",
     "StageCount",
     "StageTime",
     "Step",
@@ -55,6 +60,7 @@ __all__ = [
     "close_ratio_by_cohort",
     "contacts_by_lead_status",
     "contacts_by_lifecycle_stage",
+    "cumulative_incidence",
     "cycle_length",
     "deal_lifetime",
     "deals_by_stage",

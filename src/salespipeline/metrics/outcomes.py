@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from math import sqrt
 from operator import attrgetter
 from typing import cast
@@ -11,7 +12,7 @@ from attrs import field, frozen
 
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.history import DealHistory
-from salespipeline.intervals import Interval, check_level, log_log
+from salespipeline.intervals import Interval, check_level, log_log, normal_quantile
 from salespipeline.metrics._figure import Counting, Rate
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
@@ -156,7 +157,7 @@ class Survival:
         Raises:
             SalesPipelineError: The age is no number from 0 on.
         """
-        if _check_age(day) > (-1 if self.last_day is None else self.last_day):
+        if check_age(day) > (-1 if self.last_day is None else self.last_day):
             return None
         step = self._step(day)
         return 1.0 if step is None else step.survival
@@ -197,12 +198,68 @@ class Survival:
         high = next((day for day, band in bands if band and (band.high or 0) <= 0.5), None)
         return Interval(low, high, self.level, "log-log")
 
+    def restricted_mean(self, days: float) -> "RestrictedMean | None":
+        """The mean age up to a horizon: the area under the curve; what lasts longer counts as it.
+
+        It needs no guess about the tail, so it is defined where the mean is not.
+
+        Args:
+            days: The horizon.
+
+        Returns:
+            The mean with its error; None where the curve has no value at the horizon.
+
+        Raises:
+            SalesPipelineError: The horizon is no number from 0 on.
+
+        Source: Klein and Moeschberger, Survival Analysis (2003), section 4.5, for the error.
+
+        >>> Survival.of([(9, True), (13, True), (13, False), (18, True)]).restricted_mean(18).days
+        14.5
+        """
+        if self.at(days) is None and (not self.steps or self.steps[-1].survival > 0):
+            return None
+        steps = [step for step in self.steps if step.day <= days]
+        ages = [0.0, *(step.day for step in steps), float(days)]
+        shares = [1.0, *(step.survival for step in steps)]
+        areas = [s * (b - a) for s, (a, b) in zip(shares, pairwise(ages), strict=True)]
+        ahead, variance = 0.0, 0.0
+        for step, area in zip(reversed(steps), reversed(areas[1:]), strict=True):
+            ahead += area
+            left = step.at_risk - step.ended
+            variance += ahead**2 * step.ended / (step.at_risk * left) if left else 0.0
+        return RestrictedMean(sum(areas), float(days), sqrt(variance), self.level)
+
     def _band(self, step: Step) -> Interval | None:
         return None if step.error is None else log_log(step.survival, step.error, self.level)
 
     def _step(self, day: float) -> Step | None:
         number = bisect_right(self.steps, day, key=attrgetter("day"))
         return self.steps[number - 1] if number else None
+
+
+@frozen
+class RestrictedMean:
+    """A mean up to a horizon.
+
+    Attributes:
+        days: The mean in days.
+        horizon: The horizon in days.
+        error: Its standard error.
+        level: The confidence of the interval.
+    """
+
+    days: float
+    horizon: float
+    error: float
+    level: float
+
+    @property
+    def interval(self) -> Interval:
+        """The normal interval of the mean, within 0 and the horizon."""
+        reach = normal_quantile(self.level) * self.error
+        low, high = max(0.0, self.days - reach), min(self.horizon, self.days + reach)
+        return Interval(low, high, self.level, "normal")
 
 
 def _check_life(life: object) -> tuple[float, float, bool]:
@@ -212,10 +269,16 @@ def _check_life(life: object) -> tuple[float, float, bool]:
     if not isinstance(ended, bool | int | float) or ended not in (False, True):
         raise WrongTypeError("lives", "pairs of an age and whether it ended", cast("object", life))
     entry = parts[2] if len(parts) == 3 else 0
-    return _check_age(entry), _check_age(parts[0]), bool(ended)
+    return check_age(entry), check_age(parts[0]), bool(ended)
 
 
-def _check_age(age: object) -> float:
+def check_age(age: object) -> float:
+    """An age in days.
+
+    Raises:
+        WrongTypeError: It is no number.
+        InvalidValueError: It is negative or infinite.
+    """
     if isinstance(age, bool) or not isinstance(age, int | float):
         raise WrongTypeError("age", "a number of days", age)
     if not 0 <= age < float("inf"):
