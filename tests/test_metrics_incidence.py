@@ -155,3 +155,10 @@ def test_wilsons_interval_of_a_share_needs_a_share_and_trials():
     for share, trials in (("x", 3), (0.5, "x"), (0.5, True)):
         with pytest.raises(WrongTypeError):
             wilson_share(share, trials)
+
+
+def test_what_nobody_ended_by_is_no_day_on_which_something_ended():
+    survival = Survival.of_counts({(0, 3, True): 0, (0, 5, True): 1})
+    assert [step.day for step in survival.steps] == [5]
+    curve = Incidence.of_counts({(0, 3, "won"): 0, (0, 5, "won"): 1}, causes=["won"])
+    assert [ending.day for ending in curve.endings] == [5]

@@ -81,6 +81,11 @@ def _amount(value: object, name: str) -> Money:
     return instance(Money, value, name)
 
 
+def _closing(reason: object, amount: object) -> dict[str, Door]:
+    """What a deal is closed with, each with its door."""
+    return {"reason": (text, reason), "amount": (_amount, amount)}
+
+
 def _pipeline(value: object, name: str) -> Pipeline:
     return instance(Pipeline, value, name)
 
@@ -346,7 +351,6 @@ class Deal(Record):
             DeniedError: The rulebook does not allow it; the error carries the decision.
             InvalidValueError: A reason or amount is given, and the move closes nothing.
         """
-        closing: dict[str, Door] = {"reason": (text, reason), "amount": (_amount, amount)}
         try:
             decision = self.decide(
                 stage, pipeline=pipeline, at=at, by=by, role=role,
@@ -354,12 +358,13 @@ class Deal(Record):
             )  # fmt: skip
         except SalesPipelineError:
             told: dict[str, Door] = {"stage": (text, stage), "pipeline": (_pipeline, pipeline)}
-            self.passed(at, by, role, *told, **told, **closing)
+            self.passed(at, by, role, *told, **told, **_closing(reason, amount))
             raise
         if decision.result is not Result.ALLOWED:
             raise DeniedError(self.subject, decision)
         kind = self._kind_of_move(pipeline.outcomes[decision.target])
         if reason is not None or amount is not None:
+            closing = _closing(reason, amount)
             if kind is Moved or kind is Reopened:
                 given = (name for name, (_, fact) in closing.items() if fact is not None)
                 faults = (f"{name} given, and the move closes nothing" for name in given)

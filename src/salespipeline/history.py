@@ -717,10 +717,12 @@ class _Log:
         self._known_from = entries_known_from(known[0]) if known else None
 
     def enter(self, state: str | None, pipeline: str | None, event: Event) -> None:
+        """Write down a state; the one it is in goes on."""
         if not self._stays or self._stays[-1][:2] != (state, pipeline):
             self._stays.append((state, pipeline, event.at, _is_entry_known(event)))
 
     def visits(self) -> tuple[Visit, ...]:
+        """The visits written down, in order; none to no state."""
         ends = [*(entered for _, _, entered, _ in self._stays[1:]), None]
         numbers: dict[tuple[str, str | None], int] = {}
         visits: list[Visit] = []

@@ -322,13 +322,12 @@ class Routing:
 
     def _tried(self, history: ContactHistory, contact: Contact, at: datetime) -> list[datetime]:
         """The attempts since the contact came to sales or last answered, in order of instants."""
-        answered = [
-            each.at for each in _activities(history, at) if each.direction is Direction.INBOUND
-        ]
+        done = tuple(_activities(history, at))
+        answered = [each.at for each in done if each.direction is Direction.INBOUND]
         since = max([contact.stage_since or contact.created_at, *answered])
         return sorted(
             each.at
-            for each in _activities(history, at)
+            for each in done
             if each.direction is Direction.OUTBOUND
             and each.at >= since
             and (not self.attempt_kinds or each.kind in self.attempt_kinds)

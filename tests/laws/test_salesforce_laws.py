@@ -161,8 +161,10 @@ def check_histories(found):
 
 @given(tables())
 def test_any_stages_end_in_a_pipeline_or_in_an_error_of_ours(rows):
-    guarded(read_pipeline, rows)
-    guarded(forecast_categories, rows)
+    found = guarded(read_pipeline, rows)
+    assert found is None or set(found.keys) <= set(found.outcomes)
+    categories = guarded(forecast_categories, rows)
+    assert categories is None or set(categories.values()) <= {*ForecastCategory}
 
 
 # The order of rows, and rows given twice over

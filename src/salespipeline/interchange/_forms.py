@@ -148,6 +148,11 @@ def _events(happened: list[type], shapes: Shapes) -> Union:
 def asked(
     kind: object, attributes: Mapping[str, Any] | None, predicates: object, upcasters: object
 ) -> Plan:
+    """How documents of a type are read, the arguments past their doors.
+
+    Raises:
+        WrongTypeError: An argument is of another type, or there are no documents of the kind.
+    """
     for name, given in (("predicates", predicates), ("upcasters", upcasters)):
         if not isinstance(given, Mapping):
             raise WrongTypeError(name, "a mapping of functions", given)

@@ -11,7 +11,13 @@ from attrs import field, frozen
 
 from salespipeline.errors import UnknownKeyError, WrongTypeError
 from salespipeline.intervals import Interval, check_level, wilson_share
-from salespipeline.metrics.outcomes import CREATED, check_age, days_per_unit
+from salespipeline.metrics.outcomes import (
+    CREATED,
+    ages_of,
+    check_age,
+    risk_sets,
+    usable,
+)
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Tally
 
@@ -119,9 +125,7 @@ class Incidence:
             left_out: How many were left out before, by reason.
         """
         named = tuple(causes)
-        late = sum(n for (entry, age, _), n in counts.items() if age < entry)
-        reasons = dict(left_out or {}) | ({"entry_after_end": late} if late else {})
-        used = {key: n for key, n in counts.items() if key[1] >= key[0]}
+        used, reasons = usable(counts, left_out)
         ended = {cause: sum(n for (_, _, by), n in used.items() if by == cause) for cause in named}
         last = max((age for _, age, _ in used), default=None)
         endings = tuple(_endings(used, named))
@@ -205,23 +209,13 @@ def _check_life(life: object) -> tuple[float, float, str | None]:
 def _endings(
     counts: Mapping[tuple[float, float, str | None], int], causes: tuple[str, ...]
 ) -> Iterable[Ending]:
-    entering, leaving = Counter[float](), Counter[float]()
-    ending: dict[float, Counter[str]] = {}
-    for (entry, age, cause), n in counts.items():
-        entering[entry] += n
-        leaving[age] += n
-        if cause is not None:
-            ending.setdefault(age, Counter())[cause] += n
-    at_risk, lasting, shares = 0, 1.0, dict.fromkeys(causes, 0.0)
-    for day in sorted({*entering, *leaving}):
-        at_risk += entering[day]
-        if day in ending:
-            ended = {cause: ending[day][cause] for cause in causes}
-            before, over = lasting, sum(ended.values())
-            shares = {c: shares[c] + before * ended[c] / at_risk for c in causes}
-            lasting = 0.0 if over == at_risk else lasting * (1 - over / at_risk)
-            yield Ending(day, at_risk, ended, before, shares)
-        at_risk -= leaving[day]
+    lasting, shares = 1.0, dict.fromkeys(causes, 0.0)
+    for day, at_risk, ending in risk_sets(counts):
+        ended = {cause: ending[cause] for cause in causes}
+        before, over = lasting, sum(ended.values())
+        shares = {c: shares[c] + before * ended[c] / at_risk for c in causes}
+        lasting = 0.0 if over == at_risk else lasting * (1 - over / at_risk)
+        yield Ending(day, at_risk, ended, before, shares)
 
 
 @CREATED.figure
@@ -235,14 +229,10 @@ def cumulative_incidence(tally: Tally[Lifetime], level: float) -> Incidence:
     Returns:
         The curves of ``won`` and ``lost``. Deals without a usable age are left out, by reason.
     """
-    counts: Counter[tuple[float, float, str | None]] = Counter()
-    left_out: Counter[str] = Counter()
-    days = days_per_unit(tally)
-    for row, count in tally.rows.items():
-        if row.age is None:
-            left_out[str(row.why)] += count.n
-        else:
-            cause = None if row.outcome is Outcome.OPEN else row.outcome.value
-            counts[row.entry * days, row.age * days, cause] += count.n
+    ages, left_out = ages_of(tally)
+    counts = {
+        (entry, age, None if outcome is Outcome.OPEN else outcome.value): n
+        for (entry, age, outcome), n in ages.items()
+    }
     causes = (Outcome.WON.value, Outcome.LOST.value)
     return Incidence.of_counts(counts, causes=causes, level=level, left_out=left_out)

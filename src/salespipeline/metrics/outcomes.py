@@ -2,11 +2,11 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from math import sqrt
 from operator import attrgetter
-from typing import cast
+from typing import TypeVar, cast
 
 from attrs import field, frozen
 
@@ -19,6 +19,8 @@ from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
 
 CLOSED = Counting[DealHistory](lifetimes, Moment.CLOSING, "closed", durations=True)
 CREATED = Counting[DealHistory](lifetimes, Moment.CREATION, "created", durations=True)
+
+C = TypeVar("C")
 
 _TOLERANCE = 1e-12
 
@@ -143,9 +145,7 @@ class Survival:
             level: The confidence of the intervals.
             left_out: How many were left out before, by reason.
         """
-        late = sum(n for (entry, age, _), n in counts.items() if age < entry)
-        reasons = dict(left_out or {}) | ({"entry_after_end": late} if late else {})
-        used = {key: n for key, n in counts.items() if key[1] >= key[0]}
+        used, reasons = usable(counts, left_out)
         ended = sum(n for (_, _, over), n in used.items() if over)
         last = max((age for _, age, _ in used), default=None)
         steps = tuple(_steps(used))
@@ -286,24 +286,49 @@ def check_age(age: object) -> float:
     return age
 
 
-def _steps(counts: Mapping[tuple[float, float, bool], int]) -> Iterable[Step]:
-    entering, leaving, ending = Counter[float](), Counter[float](), Counter[float]()
-    for (entry, age, over), n in counts.items():
+def usable(
+    counts: Mapping[tuple[float, float, C], int], left_out: Mapping[str, int] | None
+) -> tuple[dict[tuple[float, float, C], int], dict[str, int]]:
+    """The counts of ages not before the one first seen; and how many are left out, by reason."""
+    late = sum(n for (entry, age, _), n in counts.items() if age < entry)
+    reasons = dict(left_out or {}) | ({"entry_after_end": late} if late else {})
+    return {key: n for key, n in counts.items() if key[1] >= key[0]}, reasons
+
+
+def risk_sets(
+    counts: Mapping[tuple[float, float, C], int],
+) -> Iterator[tuple[float, int, Counter[C]]]:
+    """Each day on which something ended, how many were at risk then, and how many ended by what.
+
+    Args:
+        counts: How many have each (age first seen, age, what they ended by), what is still there
+            having something that is not true.
+    """
+    entering, leaving = Counter[float](), Counter[float]()
+    ending: dict[float, Counter[C]] = {}
+    for (entry, age, by), n in counts.items():
         entering[entry] += n
         leaving[age] += n
-        ending[age] += n if over else 0
-    at_risk, survival, greenwood = 0, 1.0, 0.0
-    for day in sorted(set(entering) | set(leaving)):
+        if by and n:
+            ending.setdefault(age, Counter())[by] += n
+    at_risk = 0
+    for day in sorted({*entering, *leaving}):
         at_risk += entering[day]
-        ended = ending[day]
-        if ended:
-            survival *= 1 - ended / at_risk
-            gone = ended == at_risk
-            greenwood += 0.0 if gone else ended / (at_risk * (at_risk - ended))
-            survival = 0.0 if gone else survival
-            error = survival * sqrt(greenwood) if survival else None
-            yield Step(day, at_risk, ended, survival, error)
+        if day in ending:
+            yield day, at_risk, ending[day]
         at_risk -= leaving[day]
+
+
+def _steps(counts: Mapping[tuple[float, float, bool], int]) -> Iterator[Step]:
+    survival, greenwood = 1.0, 0.0
+    for day, at_risk, ending in risk_sets(counts):
+        ended = ending[True]
+        survival *= 1 - ended / at_risk
+        gone = ended == at_risk
+        greenwood += 0.0 if gone else ended / (at_risk * (at_risk - ended))
+        survival = 0.0 if gone else survival
+        error = survival * sqrt(greenwood) if survival else None
+        yield Step(day, at_risk, ended, survival, error)
 
 
 @CREATED.figure
@@ -322,16 +347,26 @@ def time_to_close(tally: Tally[Lifetime], level: float) -> Survival:
 
 def survival_of(tally: Tally[Lifetime], level: float) -> Survival:
     """The survival curve of a tally of lifetimes, in days."""
+    ages, left_out = ages_of(tally)
     counts: Counter[tuple[float, float, bool]] = Counter()
+    for (entry, age, outcome), n in ages.items():
+        counts[entry, age, outcome is not Outcome.OPEN] += n
+    return Survival.of_counts(counts, level=level, left_out=left_out)
+
+
+def ages_of(
+    tally: Tally[Lifetime],
+) -> tuple[Counter[tuple[float, float, Outcome]], Counter[str]]:
+    """How many have each (entry, age, outcome), in days; and how many have no age, by reason."""
+    counts: Counter[tuple[float, float, Outcome]] = Counter()
     left_out: Counter[str] = Counter()
     days = days_per_unit(tally)
     for row, count in tally.rows.items():
         if row.age is None:
             left_out[str(row.why)] += count.n
         else:
-            over = row.outcome is not Outcome.OPEN
-            counts[row.entry * days, row.age * days, over] += count.n
-    return Survival.of_counts(counts, level=level, left_out=left_out)
+            counts[row.entry * days, row.age * days, row.outcome] += count.n
+    return counts, left_out
 
 
 def days_per_unit(tally: Tally[Lifetime]) -> float:

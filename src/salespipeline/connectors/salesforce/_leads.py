@@ -27,8 +27,8 @@ from salespipeline.connectors.salesforce._rows import (
     flag,
     just_before,
     own_day,
-    said,
     says,
+    turned,
 )
 from salespipeline.events import Start
 from salespipeline.lifecycle import LifecycleStage
@@ -105,10 +105,7 @@ class Leads:
             item.refuse(fields.column("field"), "it names no field", fields.value("field"))
         key = field_of(fields, name)
         door = CELLS.text if key == "status" else _DOORS.get(key, CELLS.attribute)
-        before, after = (
-            said(item, key, fields.value(each), fields.column(each), door)
-            for each in ("oldvalue", "newvalue")
-        )
+        before, after = turned(item, fields, key, door)
         if key == "status" and not after.get(key):
             item.refuse(fields.column("newvalue"), "it has no status", fields.value("newvalue"))
         by = fields.read("createdbyid", CELLS.text)

@@ -18,6 +18,7 @@ from salespipeline.connectors.salesforce._rows import (
     percent,
     said,
     says,
+    turned,
 )
 from salespipeline.connectors.salesforce._stages import Stages
 
@@ -109,12 +110,7 @@ class Opportunities:
         by = fields.read("createdbyid", CELLS.text)
         key = field_of(fields, name)
         doors = {**DOORS, "amount": money_in(self._currency_of(deal, fields))}
-        before, after = (
-            said(
-                item, key, fields.value(each), fields.column(each), doors.get(key, CELLS.attribute)
-            )
-            for each in ("oldvalue", "newvalue")
-        )
+        before, after = turned(item, fields, key, doors.get(key, CELLS.attribute))
         if key == "stagename" and not after.get(key):
             item.refuse(fields.column("newvalue"), "it has no stage", fields.value("newvalue"))
         event_id = signed(deal, fields, f"{deal.record}:{name}:{at.isoformat()}")

@@ -246,6 +246,15 @@ def said(item: Item, key: str, value: object, column: str, how: Door) -> Says:
     return {} if read is None else {key: read[0]}
 
 
+def turned(item: Item, fields: Fields, key: str, how: Door) -> tuple[Says, Says]:
+    """What a row of a field history says of its field before and after."""
+    before, after = (
+        said(item, key, fields.value(each), fields.column(each), how)
+        for each in ("oldvalue", "newvalue")
+    )
+    return before, after
+
+
 def field_of(fields: Fields, name: str) -> str:
     """The field that a row of a field history is of; of a lookup it has a row for name and id."""
     key = squashed(name)

@@ -157,7 +157,22 @@ def _double(value: float | Decimal) -> float:
     return int(number) if number.is_integer() and abs(number) <= _EXACT else number
 
 
-class DealWriting:
+class Drafting:
+    """What the events of one record set, each type of event in its own way."""
+
+    _ways: Mapping[type[Event], Callable[[Any, Draft], None]]
+
+    def draft(self, event: Event) -> Draft | None:
+        """What an event sets; None for one that Salesforce has no field for."""
+        way = self._ways.get(type(event))
+        if way is None:
+            return None
+        draft = Draft()
+        way(event, draft)
+        return draft
+
+
+class DealWriting(Drafting):
     """A deal's events being told to Salesforce, which sets some fields anew with every stage.
 
     Args:
@@ -173,7 +188,7 @@ class DealWriting:
         self._is_open = True
         self._place: tuple[str | None, str | None] = (None, None)
         self._kept: dict[str, Any] = {}
-        self._ways: Mapping[type[Event], Callable[[Any, Draft], None]] = {
+        self._ways = {
             Opened: self._opened,
             **dict.fromkeys((Moved, Won, Lost, Reopened), self._moved),
             AmountChanged: self._amount,
@@ -185,15 +200,6 @@ class DealWriting:
             OwnerChanged: _owner,
             FieldSet: self._field,
         }
-
-    def draft(self, event: Event) -> Draft | None:
-        """What an event sets; None for one that Salesforce has no field for."""
-        way = self._ways.get(type(event))
-        if way is None:
-            return None
-        draft = Draft()
-        way(event, draft)
-        return draft
 
     def _opened(self, event: Opened, draft: Draft) -> None:
         self._is_open = event.outcome is Outcome.OPEN
@@ -301,7 +307,7 @@ class DealWriting:
             draft.is_whole = False
 
 
-class LeadWriting:
+class LeadWriting(Drafting):
     """A contact's events being told to Salesforce, as those of a lead.
 
     Args:
@@ -316,7 +322,7 @@ class LeadWriting:
             word: (stages.get(word), statuses.get(word)) for word in {**stages, **statuses}
         }
         self._stage: LifecycleStage | None = None
-        self._ways: Mapping[type[Event], Callable[[Any, Draft], None]] = {
+        self._ways = {
             Created: self._created,
             LifecycleStageSet: self._reached,
             LeadStatusSet: self._status,
@@ -325,15 +331,6 @@ class LeadWriting:
             OwnerChanged: _owner,
             FieldSet: _lead_field,
         }
-
-    def draft(self, event: Event) -> Draft | None:
-        """What an event sets; None for one that Salesforce has no field for."""
-        way = self._ways.get(type(event))
-        if way is None:
-            return None
-        draft = Draft()
-        way(event, draft)
-        return draft
 
     def _created(self, event: Created, draft: Draft) -> None:
         self._stage = event.lifecycle_stage
