@@ -194,7 +194,7 @@ def show_contacts(contacts: Sequence[ContactHistory], as_of: datetime) -> None:
     qualified = metrics.qualified_leads(contacts, as_of=as_of)
     sales = metrics.qualified_leads(contacts, as_of=as_of, at="sales_qualified_lead")
     rows = [
-        ("leads", f"{metrics.leads(contacts, as_of=as_of):,}"),
+        ("leads", str(metrics.leads(contacts, as_of=as_of))),
         ("marketing-qualified or beyond", str(qualified)),
         ("sales-qualified or beyond", str(sales)),
         ("customers among leads (close ratio)", str(metrics.close_ratio(contacts, as_of=as_of))),

@@ -38,21 +38,21 @@ EARLY, LATE = days(0, 10), days(10, 20)
 
 
 def test_leads_are_contacts_at_lead_or_beyond_skips_included():
-    assert leads(BODY, as_of=day(30)) == 7
+    assert leads(BODY, as_of=day(30)).n == 7
 
 
 def test_leads_of_a_period_became_leads_in_it():
-    assert leads(BODY, as_of=day(30), period=EARLY) == 4
-    assert leads(BODY, as_of=day(30), period=LATE) == 3
-    assert leads(BODY, as_of=day(30), period=days(20, 30)) == 0
+    assert leads(BODY, as_of=day(30), period=EARLY).n == 4
+    assert leads(BODY, as_of=day(30), period=LATE).n == 3
+    assert leads(BODY, as_of=day(30), period=days(20, 30)).n == 0
 
 
 def test_leads_are_those_known_at_the_instant():
-    assert [leads(BODY, as_of=day(at)) for at in (0, 1, 4, 11, 12)] == [0, 3, 4, 5, 7]
+    assert [leads(BODY, as_of=day(at)).n for at in (0, 1, 4, 11, 12)] == [0, 3, 4, 5, 7]
 
 
 def test_leads_of_nobody_are_none():
-    assert leads([], as_of=day(0)) == 0
+    assert leads([], as_of=day(0)).n == 0
 
 
 def test_qualified_leads_are_marketing_qualified_unless_told_otherwise():

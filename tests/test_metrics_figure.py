@@ -384,7 +384,7 @@ def test_a_figure_shows_its_own_name_its_parameters_and_what_it_gives(name):
     )
     assert list(signature.parameters)[:4] == ["records", "as_of", "period", "by"]
     assert signature.parameters["as_of"].annotation == datetime | None
-    given = {"leads": int, "win_rate_closed": Rate, "summary": metrics.Summary}
+    given = {"leads": metrics.Number, "win_rate_closed": Rate, "summary": metrics.Summary}
     assert signature.return_annotation == given[name]
 
 

@@ -21,7 +21,7 @@ def test_a_summary_holds_each_figure_as_worked_out_by_hand():
     assert now.win_rate_created == Rate.of(2, 5)
     assert now.average_deal_size.total() == euros(4000)
     assert now.cycle_length == Durations(2, 20.0, 20.0)
-    assert now.deal_lifetime == Durations(3, 44 / 3, 10.0, {"start_unknown": 1})
+    assert now.deal_lifetime == Durations(3, 44 / 3, 10.0, left_out={"start_unknown": 1})
     # ages 4, 10 and 30 that ended, 28 that is open
     assert [(step.day, step.at_risk) for step in now.time_to_close.steps] == [
         (4, 4),

@@ -81,14 +81,14 @@ def test_the_median_is_the_middle_or_the_mean_of_the_two_in_the_middle(lengths, 
 
 def test_a_duration_without_a_known_start_is_left_out_and_counted():
     histories = [deal(0, won(4), start=BY_THEN), deal(0, won(6)), deal(0, lost(7), start=BY_THEN)]
-    assert cycle_length(histories, as_of=day(9)) == Durations(1, 6.0, 6.0, {"start_unknown": 1})
+    assert cycle_length(histories, as_of=day(9)) == Durations(1, 6.0, 6.0, left_out={"start_unknown": 1})
     assert deal_lifetime(histories, as_of=day(9)).left_out == {"start_unknown": 2}
 
 
 def test_a_negative_duration_is_left_out_and_counted():
     histories = [deal(9, won(3)), deal(0, won(6))]
     left_out = {"negative_duration": 1}
-    assert cycle_length(histories, as_of=day(20)) == Durations(1, 6.0, 6.0, left_out)
+    assert cycle_length(histories, as_of=day(20)) == Durations(1, 6.0, 6.0, left_out=left_out)
 
 
 def test_open_deals_are_not_among_those_left_out():
@@ -114,7 +114,7 @@ def test_the_cycle_by_owner_is_of_who_closed_the_deal():
 
 def test_durations_of_nothing_have_no_mean():
     assert cycle_length([], as_of=day(9)) == deal_lifetime([], as_of=day(9))
-    assert deal_lifetime([], as_of=day(9)) == Durations(0, None, None, {})
+    assert deal_lifetime([], as_of=day(9)) == Durations(0, None, None, left_out={})
 
 
 # Time in stage
@@ -173,7 +173,7 @@ def test_a_visit_without_a_known_entry_is_left_out_and_counted():
         deal(0, moved(5, "offer")),
     ]
     offer, talk = time_in_stage(histories, as_of=day(9))
-    assert talk.finished == Durations(1, 5.0, 5.0, {"entry_unknown": 1})
+    assert talk.finished == Durations(1, 5.0, 5.0, left_out={"entry_unknown": 1})
     assert (talk.still_there, talk.total_days, talk.survival.n) == (2, 5, 1)
     assert talk.survival.left_out == {"entry_unknown": 3}
     assert (offer.still_there, offer.total_days, offer.survival.left_out) == (2, 10, {})
@@ -181,7 +181,7 @@ def test_a_visit_without_a_known_entry_is_left_out_and_counted():
 
 def test_a_negative_visit_is_left_out_and_counted():
     talk = time_in_stage([deal(5, moved(3, "offer"))], as_of=day(9))[1]
-    assert talk.finished == Durations(0, None, None, {"negative_duration": 1})
+    assert talk.finished == Durations(0, None, None, left_out={"negative_duration": 1})
     assert (talk.total_days, talk.survival.left_out) == (0, {"negative_duration": 1})
 
 

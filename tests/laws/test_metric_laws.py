@@ -325,7 +325,7 @@ def test_before_everything_there_is_nothing_to_any_figure(deals, contacts):
     assert (now.cycle_length.mean_days, now.deal_lifetime.median_days) == (None, None)
     assert metrics.pipeline_velocity(deals, as_of=before).per_day is None
     assert metrics.close_ratio(contacts, as_of=before).interval is None
-    assert metrics.leads(contacts, as_of=before) == 0
+    assert metrics.leads(contacts, as_of=before).n == 0
     assert sum(metrics.contacts_by_lifecycle_stage(contacts, as_of=before).values()) == 0
 
 
@@ -375,7 +375,7 @@ def test_figures_of_groups_of_deals_sum_to_the_whole(by, histories, at):
 @given(contact_bodies, moments())
 def test_figures_of_groups_of_contacts_sum_to_the_whole(histories, at):
     grouped = metrics.leads(histories, as_of=at, by="owner")
-    assert sum(grouped.values()) == metrics.leads(histories, as_of=at)
+    assert sum(each.n for each in grouped.values()) == metrics.leads(histories, as_of=at).n
     ratios = metrics.close_ratio(histories, as_of=at, by="owner")
     whole = metrics.close_ratio(histories, as_of=at)
     assert sum(ratio.numerator for ratio in ratios.values()) == whole.numerator
@@ -480,7 +480,7 @@ def test_a_cohort_is_of_the_first_event_at_lead_or_beyond(histories, at, week):
         if firsts and firsts[0] in week:
             leads += 1
             customers += any(stage and stage >= LifecycleStage.CUSTOMER for _, stage in stages)
-    assert metrics.leads(histories, as_of=at, period=week) == leads
+    assert metrics.leads(histories, as_of=at, period=week).n == leads
     ratio = metrics.close_ratio(histories, as_of=at, period=week)
     assert (ratio.numerator, ratio.denominator) == (customers, leads)
 

@@ -59,11 +59,13 @@ from salespipeline.events import (
 from salespipeline.metrics import (
     Amounts,
     Durations,
+    Groups,
     Incidence,
     Rate,
     StageCount,
     StageTime,
     Survival,
+    Table,
 )
 from salespipeline.rules import Denial
 from salespipeline.tallies import Lifetime, Tally, lifetimes, people
@@ -251,41 +253,41 @@ def histories(contact: ContactHistory, deal: DealHistory) -> None:
 def figures(of: Iterable[DealHistory], people: list[ContactHistory]) -> None:
     month = Period.month(2026, 3)
     assert_type(metrics.win_rate_closed(of, as_of=NOW), Rate)
-    assert_type(metrics.win_rate_closed(of, as_of=NOW, by="owner"), dict[Hashable, Rate])
+    assert_type(metrics.win_rate_closed(of, as_of=NOW, by="owner"), Groups[Hashable, Rate])
     assert_type(metrics.win_rate_created(of, as_of=NOW, period=month, level=0.9), Rate)
     assert_type(metrics.win_rate_closed(of, as_of=NOW).value, float | None)
     assert_type(metrics.win_rate_closed(of, as_of=NOW).interval, Interval | None)
     assert_type(metrics.average_deal_size(of, as_of=NOW), Amounts)
     assert_type(metrics.average_deal_size(of, as_of=NOW).mean("EUR"), Decimal | None)
-    assert_type(metrics.cycle_length(of, as_of=NOW, by="source"), dict[Hashable, Durations])
+    assert_type(metrics.cycle_length(of, as_of=NOW, by="source"), Groups[Hashable, Durations])
     assert_type(metrics.time_to_close(of, as_of=NOW).median, float | None)
     assert_type(metrics.cumulative_incidence(of, as_of=NOW), Incidence)
     assert_type(metrics.cumulative_incidence(of, as_of=NOW).at("won", 90), float | None)
-    assert_type(metrics.time_to_close(of, as_of=NOW, by="account"), dict[Hashable, Survival])
+    assert_type(metrics.time_to_close(of, as_of=NOW, by="account"), Groups[Hashable, Survival])
     assert_type(metrics.summary(of, as_of=NOW), metrics.Summary)
 
-    assert_type(metrics.time_in_stage(of, as_of=NOW), tuple[StageTime, ...])
+    assert_type(metrics.time_in_stage(of, as_of=NOW), Table[StageTime])
     assert_type(
         metrics.time_in_stage(of, as_of=NOW, by="owner", pipelines=[SIX_STAGES]),
-        dict[Hashable, tuple[StageTime, ...]],
+        Groups[Hashable, Table[StageTime]],
     )
-    assert_type(metrics.deals_by_stage(of, as_of=NOW), tuple[StageCount, ...])
+    assert_type(metrics.deals_by_stage(of, as_of=NOW), Table[StageCount])
     assert_type(
         metrics.deals_by_stage(of, as_of=NOW, by="owner"),
-        dict[Hashable, tuple[StageCount, ...]],
+        Groups[Hashable, Table[StageCount]],
     )
 
-    assert_type(metrics.leads(people, as_of=NOW), int)
-    assert_type(metrics.leads(people, as_of=NOW, by="source"), dict[Hashable, int])
+    assert_type(metrics.leads(people, as_of=NOW), metrics.Number)
+    assert_type(metrics.leads(people, as_of=NOW, by="source"), Groups[Hashable, metrics.Number])
     assert_type(metrics.qualified_leads(people, as_of=NOW, at="customer"), Rate)
-    assert_type(metrics.close_ratio(people, as_of=NOW, by="source"), dict[Hashable, Rate])
+    assert_type(metrics.close_ratio(people, as_of=NOW, by="source"), Groups[Hashable, Rate])
     assert_type(
-        metrics.close_ratio_by_cohort(people, as_of=NOW, periods=[month]), dict[Period, Rate]
+        metrics.close_ratio_by_cohort(people, as_of=NOW, periods=[month]), Groups[Period, Rate]
     )
     assert_type(
-        metrics.contacts_by_lifecycle_stage(people, as_of=NOW), dict[LifecycleStage | None, int]
+        metrics.contacts_by_lifecycle_stage(people, as_of=NOW), Groups[LifecycleStage | None, int]
     )
-    assert_type(metrics.contacts_by_lead_status(people, as_of=NOW), dict[str, int])
+    assert_type(metrics.contacts_by_lead_status(people, as_of=NOW), Groups[str, int])
 
     metrics.win_rate_closed(people, as_of=NOW)  # type: ignore[arg-type]
     metrics.close_ratio(of, as_of=NOW)  # type: ignore[arg-type]
@@ -301,11 +303,11 @@ def velocities(of: list[DealHistory]) -> None:
     assert_type(now.per_day, Money | None)
     assert_type(now.win_rate, Fraction | None)
     assert_type(
-        metrics.pipeline_velocity(of, as_of=NOW, by="owner"), dict[Hashable, metrics.Velocity]
+        metrics.pipeline_velocity(of, as_of=NOW, by="owner"), Groups[Hashable, metrics.Velocity]
     )
     assert_type(metrics.velocity(50, 0.25, Money(4000, "USD"), 40), metrics.Velocity)
     months = Period.year(2026).steps(Unit.MONTH)
-    assert_type(metrics.velocity_series(of, periods=months), tuple[metrics.VelocityStep, ...])
+    assert_type(metrics.velocity_series(of, periods=months), Table[metrics.VelocityStep])
     metrics.velocity(50, 0.25, 4000, 40)  # type: ignore[arg-type]
     metrics.velocity_series(of)  # type: ignore[call-overload]
 

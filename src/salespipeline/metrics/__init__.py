@@ -5,7 +5,8 @@ Every figure takes the histories of records and the instant to judge from, ``as_
 change nothing. A figure with nothing under it is None, never 0.
 """
 
-from salespipeline.metrics._figure import Amounts, Figure, Rate
+from salespipeline.metrics._figure import Amounts, Figure, Number, Rate
+from salespipeline.metrics._result import Groups, Result, Table
 from salespipeline.metrics.conversion import (
     close_ratio,
     close_ratio_by_cohort,
@@ -44,15 +45,19 @@ __all__ = [
     "Durations",
     "Ending",
     "Figure",
+    "Groups",
     "Incidence",
+    "Number",
     "NumberOf",
     "Rate",
     "RestrictedMean",
+    "Result",
     "StageCount",
     "StageTime",
     "Step",
     "Summary",
     "Survival",
+    "Table",
     "Velocity",
     "VelocityStep",
     "average_deal_size",

@@ -12,6 +12,7 @@ from attrs import field, frozen
 from salespipeline._doors import instance
 from salespipeline.errors import InvalidValueError, UnknownKeyError
 from salespipeline.intervals import Interval, check_level, wilson
+from salespipeline.metrics._result import Groups, Plain, Result, plain, stamped
 from salespipeline.money import MINOR_UNITS, Money, exact, total
 from salespipeline.periods import Period, check_zone
 from salespipeline.tallies import Count, Moment, Tally
@@ -21,7 +22,24 @@ T = TypeVar("T")
 
 
 @frozen
-class Rate:
+class Number(Result):
+    """How many there are.
+
+    Attributes:
+        n: The number.
+    """
+
+    n: int
+
+    columns = ("n",)
+
+    def __str__(self) -> str:
+        """The number."""
+        return f"{self.n:,}"
+
+
+@frozen
+class Rate(Result):
     """A share of a whole, with its counts and its interval.
 
     Attributes:
@@ -33,6 +51,8 @@ class Rate:
     numerator: int
     denominator: int
     interval: Interval | None
+
+    columns = ("value", "numerator", "denominator", "interval")
 
     @classmethod
     def of(cls, numerator: int, denominator: int, level: float = 0.95) -> "Rate":
@@ -54,7 +74,7 @@ class Rate:
 
 
 @frozen
-class Amounts:
+class Amounts(Result):
     """How many deals there are, and their amounts by currency.
 
     Attributes:
@@ -66,6 +86,20 @@ class Amounts:
     n: int
     by_currency: Mapping[str, tuple[int, Money]] = field(hash=False)
     without_amount: int
+
+    def rows(self) -> list[Plain]:
+        """One row for each currency, and, where there are such, one for those without amount."""
+        known = [
+            plain({"currency": currency, "n": n, "amount": amount.amount})
+            for currency, (n, amount) in self.by_currency.items()
+        ]
+        none = plain({"currency": None, "n": self.without_amount, "amount": None})
+        return [*known, none] if self.without_amount or not known else known
+
+    def row(self) -> Plain:
+        """Their number, and the sum in a column for each currency."""
+        sums = {currency: amount.amount for currency, (_, amount) in self.by_currency.items()}
+        return plain({"n": self.n, "without_amount": self.without_amount, **sums})
 
     @classmethod
     def of(cls, counts: Iterable[tuple[str | None, Count]]) -> "Amounts":
@@ -162,7 +196,7 @@ class Figure(Protocol[H_contra, T]):
         zone: tzinfo = UTC,
         resolution: timedelta | None = None,
         level: float = 0.95,
-    ) -> dict[Hashable, T]: ...
+    ) -> Groups[Hashable, T]: ...
 
 
 @frozen
@@ -193,7 +227,7 @@ class Counting(Generic[H_contra]):
             zone: tzinfo = UTC,
             resolution: timedelta | None = None,
             level: float = 0.95,
-        ) -> T | dict[Hashable, T]:
+        ) -> T | Groups[Hashable, T]:
             options = self._options(zone, resolution)
             return self.measure(finish, records, as_of, period, by, level, **options)
 
@@ -220,7 +254,7 @@ class Counting(Generic[H_contra]):
         level: float,
         /,
         **options: object,
-    ) -> T | dict[Hashable, T]:
+    ) -> T | Groups[Hashable, T]:
         """The figure of records or of a tally of them, or one for each group."""
         check_level(level)
         if period is not None and self.over is None:
@@ -231,8 +265,10 @@ class Counting(Generic[H_contra]):
             tally = self._counted(records, as_of, period, by, options)
         tally = self.select(tally, period)
         if by is None:
-            return finish(tally, level)
-        return {group: finish(part, level) for group, part in tally.groups().items()}
+            return stamped(finish(tally, level), tally.as_of, period)
+        groups = tally.groups().items()
+        results = {of: stamped(finish(part, level), tally.as_of, period) for of, part in groups}
+        return Groups(results, tally.as_of, period)
 
     def _counted(
         self,

@@ -7,7 +7,8 @@ from typing import overload
 from salespipeline._doors import choice, instance, instances
 from salespipeline.history import ContactHistory
 from salespipeline.lifecycle import LifecycleStage, StatusScheme
-from salespipeline.metrics._figure import Counting, Rate
+from salespipeline.metrics._figure import Counting, Number, Rate
+from salespipeline.metrics._result import Groups
 from salespipeline.periods import Period
 from salespipeline.tallies import Moment, Person, Tally, people
 
@@ -16,7 +17,7 @@ _NOW = Counting[ContactHistory](people, Moment.AS_OF, None)
 
 
 @_COHORT.figure
-def leads(tally: Tally[Person], _level: float) -> int:
+def leads(tally: Tally[Person], _level: float) -> Number:
     """The number of leads: contacts whose furthest stage is lead or beyond.
 
     A contact that skipped the lead stage counts. A period selects by cohort, the period of the
@@ -27,7 +28,7 @@ def leads(tally: Tally[Person], _level: float) -> int:
 
     Source: ActiveCampaign, What is a sales pipeline? (number of leads).
     """
-    return _at_or_beyond(tally, LifecycleStage.LEAD)
+    return Number(_at_or_beyond(tally, LifecycleStage.LEAD))
 
 
 @overload
@@ -51,7 +52,7 @@ def qualified_leads(
     by: str,
     at: LifecycleStage | str = LifecycleStage.MARKETING_QUALIFIED_LEAD,
     level: float = 0.95,
-) -> dict[Hashable, Rate]: ...
+) -> Groups[Hashable, Rate]: ...
 
 
 def qualified_leads(
@@ -62,7 +63,7 @@ def qualified_leads(
     by: str | None = None,
     at: LifecycleStage | str = LifecycleStage.MARKETING_QUALIFIED_LEAD,
     level: float = 0.95,
-) -> Rate | dict[Hashable, Rate]:
+) -> Rate | Groups[Hashable, Rate]:
     """Qualified leads among all leads: the numerator is their number.
 
     Args:
@@ -110,7 +111,7 @@ def close_ratio_by_cohort(
     as_of: datetime,
     periods: Iterable[Period],
     level: float = 0.95,
-) -> dict[Period, Rate]:
+) -> Groups[Period, Rate]:
     """Customers among leads for each cohort, in the order of the periods.
 
     Args:
@@ -121,13 +122,14 @@ def close_ratio_by_cohort(
     """
     cohorts = instances(Period, periods, "periods")
     tally = people(contacts, as_of=as_of, periods=cohorts)
-    return {cohort: close_ratio(tally, period=cohort, level=level) for cohort in cohorts}
+    ratios = {cohort: close_ratio(tally, period=cohort, level=level) for cohort in cohorts}
+    return Groups(ratios, tally.as_of)
 
 
 @_NOW.figure
 def contacts_by_lifecycle_stage(
     tally: Tally[Person], _level: float
-) -> dict[LifecycleStage | None, int]:
+) -> Groups[LifecycleStage | None, int]:
     """The number of contacts at each lifecycle stage, as of the instant.
 
     Returns:
@@ -135,7 +137,9 @@ def contacts_by_lifecycle_stage(
     """
     order = (*LifecycleStage, None)
     found = {row: count.n for row, count in tally.rows.items()}
-    return {stage: sum(n for row, n in found.items() if row.stage is stage) for stage in order}
+    return Groups(
+        (stage, sum(n for row, n in found.items() if row.stage is stage)) for stage in order
+    )
 
 
 @overload
@@ -145,7 +149,7 @@ def contacts_by_lead_status(
     as_of: datetime | None = None,
     by: None = None,
     scheme: StatusScheme | None = None,
-) -> dict[str, int]: ...
+) -> Groups[str, int]: ...
 
 
 @overload
@@ -155,7 +159,7 @@ def contacts_by_lead_status(
     as_of: datetime | None = None,
     by: str,
     scheme: StatusScheme | None = None,
-) -> dict[Hashable, dict[str, int]]: ...
+) -> Groups[Hashable, Groups[str, int]]: ...
 
 
 def contacts_by_lead_status(
@@ -164,7 +168,7 @@ def contacts_by_lead_status(
     as_of: datetime | None = None,
     by: str | None = None,
     scheme: StatusScheme | None = None,
-) -> dict[str, int] | dict[Hashable, dict[str, int]]:
+) -> Groups[str, int] | Groups[Hashable, Groups[str, int]]:
     """The number of contacts in each lead status, as of the instant.
 
     Args:
@@ -179,13 +183,13 @@ def contacts_by_lead_status(
     """
     now = None if scheme is None else instance(StatusScheme, scheme, "scheme")
 
-    def finish(tally: Tally[Person], _level: float) -> dict[str, int]:
+    def finish(tally: Tally[Person], _level: float) -> Groups[str, int]:
         found: dict[str, int] = {}
         for row, count in tally.rows.items():
             if row.status is not None:
                 status = row.status if now is None else now.current(row.status)
                 found[status] = found.get(status, 0) + count.n
-        return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+        return Groups(sorted(found.items(), key=lambda each: (-each[1], each[0])))
 
     return _NOW.measure(finish, contacts, as_of, None, by, 0.95)
 

@@ -11,6 +11,7 @@ from attrs import field, frozen
 
 from salespipeline.errors import UnknownKeyError, WrongTypeError
 from salespipeline.intervals import Interval, check_level, wilson_share
+from salespipeline.metrics._result import Plain, Result, plain
 from salespipeline.metrics.outcomes import (
     CREATED,
     ages_of,
@@ -49,7 +50,7 @@ class Ending:
 
 
 @frozen
-class Incidence:
+class Incidence(Result):
     """The share that ends by each cause up to an age, with those still there counted as such.
 
     The Aalen-Johansen estimate: what is open is at risk up to its age, and what ended otherwise
@@ -63,7 +64,6 @@ class Incidence:
         ended: By cause, how many ended.
         last_day: The greatest age seen, or None where n is 0.
         level: The confidence of the intervals.
-        left_out: How many could not be used, by reason.
 
     Source: Aalen and Johansen, Scandinavian Journal of Statistics 5 (1978) 141-150.
     """
@@ -74,7 +74,25 @@ class Incidence:
     ended: Mapping[str, int] = field(hash=False)
     last_day: float | None
     level: float
-    left_out: Mapping[str, int] = field(factory=dict[str, int], hash=False)
+
+    columns = ("n", "ended", "last_day")
+
+    def rows(self) -> list[Plain]:
+        """One row for each day on which something ended and each cause."""
+        return [
+            plain(
+                {
+                    "day": ending.day,
+                    "cause": cause,
+                    "at_risk": ending.at_risk,
+                    "ended": ending.ended[cause],
+                    "incidence": ending.incidence[cause],
+                    "interval": self.interval_at(cause, ending.day),
+                }
+            )
+            for ending in self.endings
+            for cause in self.causes
+        ]
 
     @classmethod
     def of(
@@ -129,7 +147,8 @@ class Incidence:
         ended = {cause: sum(n for (_, _, by), n in used.items() if by == cause) for cause in named}
         last = max((age for _, age, _ in used), default=None)
         endings = tuple(_endings(used, named))
-        return cls(named, endings, sum(used.values()), ended, last, check_level(level), reasons)
+        n = sum(used.values())
+        return cls(named, endings, n, ended, last, check_level(level), left_out=reasons)
 
     def at(self, cause: str, day: float) -> float | None:
         """The share that ended by a cause up to and with an age; None beyond the last age seen.

@@ -8,12 +8,13 @@ from math import sqrt
 from operator import attrgetter
 from typing import TypeVar, cast
 
-from attrs import field, frozen
+from attrs import frozen
 
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.history import DealHistory
 from salespipeline.intervals import Interval, check_level, log_log, normal_quantile
 from salespipeline.metrics._figure import Counting, Rate
+from salespipeline.metrics._result import Plain, Result, plain
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
 
@@ -78,7 +79,7 @@ class Step:
 
 
 @frozen
-class Survival:
+class Survival(Result):
     """The share that lasts beyond each age, with those still there counted as such.
 
     The Kaplan-Meier estimate: what is open is not taken for ended and not left out, but at risk
@@ -90,7 +91,6 @@ class Survival:
         ended: How many of them ended.
         last_day: The greatest age seen, or None where n is 0.
         level: The confidence of the intervals.
-        left_out: How many could not be used, by reason.
 
     Source: Kaplan and Meier, JASA 53 (1958) 457-481; Greenwood (1926) for the error.
     """
@@ -100,7 +100,24 @@ class Survival:
     ended: int
     last_day: float | None
     level: float
-    left_out: Mapping[str, int] = field(factory=dict[str, int], hash=False)
+
+    columns = ("n", "ended", "median", "median_interval", "last_day")
+
+    def rows(self) -> list[Plain]:
+        """One row for each day on which something ended."""
+        return [
+            plain(
+                {
+                    "day": step.day,
+                    "at_risk": step.at_risk,
+                    "ended": step.ended,
+                    "survival": step.survival,
+                    "error": step.error,
+                    "interval": self._band(step),
+                }
+            )
+            for step in self.steps
+        ]
 
     @classmethod
     def of(
@@ -149,7 +166,8 @@ class Survival:
         ended = sum(n for (_, _, over), n in used.items() if over)
         last = max((age for _, age, _ in used), default=None)
         steps = tuple(_steps(used))
-        return cls(steps, sum(used.values()), ended, last, check_level(level), reasons)
+        n = sum(used.values())
+        return cls(steps, n, ended, last, check_level(level), left_out=reasons)
 
     def at(self, day: float) -> float | None:
         """The share that lasts beyond an age; None beyond the greatest age seen.
@@ -239,7 +257,7 @@ class Survival:
 
 
 @frozen
-class RestrictedMean:
+class RestrictedMean(Result):
     """A mean up to a horizon.
 
     Attributes:
@@ -253,6 +271,8 @@ class RestrictedMean:
     horizon: float
     error: float
     level: float
+
+    columns = ("days", "horizon", "error", "interval")
 
     @property
     def interval(self) -> Interval:

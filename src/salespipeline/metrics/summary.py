@@ -4,6 +4,7 @@ from attrs import frozen
 
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts, Counting, Rate
+from salespipeline.metrics._result import Result
 from salespipeline.metrics.outcomes import (
     Survival,
     time_to_close,
@@ -19,7 +20,7 @@ _NOW = Counting[DealHistory](lifetimes, Moment.AS_OF, None, durations=True)
 
 
 @frozen
-class Summary:
+class Summary(Result):
     """How a body of deals stands at an instant; each figure as in the function of its name.
 
     Attributes:
@@ -43,6 +44,11 @@ class Summary:
     cycle_length: Durations
     deal_lifetime: Durations
     time_to_close: Survival
+
+    columns = (
+        "open", "won", "lost", "win_rate_closed", "win_rate_created", "average_deal_size",
+        "cycle_length", "deal_lifetime", "time_to_close",
+    )  # fmt: skip
 
 
 @_NOW.figure

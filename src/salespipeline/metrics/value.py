@@ -9,6 +9,7 @@ from attrs import frozen
 from salespipeline._doors import instances
 from salespipeline.history import DealHistory, StageKey
 from salespipeline.metrics._figure import Amounts, Counting
+from salespipeline.metrics._result import Groups, Result, Table
 from salespipeline.metrics.outcomes import CLOSED
 from salespipeline.pipelines import Outcome, Pipeline
 from salespipeline.tallies import Lifetime, Standing, Tally, standings
@@ -34,7 +35,7 @@ def average_deal_size(tally: Tally[Lifetime], _level: float) -> Amounts:
 
 
 @frozen
-class StageCount:
+class StageCount(Result):
     """The deals that stand in one stage.
 
     Attributes:
@@ -49,6 +50,8 @@ class StageCount:
     outcome: Outcome
     amounts: Amounts
 
+    columns = ("pipeline", "stage", "outcome", "amounts")
+
 
 @overload
 def deals_by_stage(
@@ -57,7 +60,7 @@ def deals_by_stage(
     as_of: datetime | None = None,
     by: None = None,
     pipelines: Iterable[Pipeline] = (),
-) -> tuple[StageCount, ...]: ...
+) -> Table[StageCount]: ...
 
 
 @overload
@@ -67,7 +70,7 @@ def deals_by_stage(
     as_of: datetime,
     by: str,
     pipelines: Iterable[Pipeline] = (),
-) -> dict[Hashable, tuple[StageCount, ...]]: ...
+) -> Groups[Hashable, Table[StageCount]]: ...
 
 
 def deals_by_stage(
@@ -76,7 +79,7 @@ def deals_by_stage(
     as_of: datetime | None = None,
     by: str | None = None,
     pipelines: Iterable[Pipeline] = (),
-) -> tuple[StageCount, ...] | dict[Hashable, tuple[StageCount, ...]]:
+) -> Table[StageCount] | Groups[Hashable, Table[StageCount]]:
     """The number and amounts of the deals that stand in each stage, as of the instant.
 
     Args:
@@ -92,7 +95,7 @@ def deals_by_stage(
     """
     known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
 
-    def finish(tally: Tally[Standing], _level: float) -> tuple[StageCount, ...]:
+    def finish(tally: Tally[Standing], _level: float) -> Table[StageCount]:
         return _by_stage(tally, known)
 
     return _NOW.measure(finish, deals, as_of, None, by, 0.95)
@@ -104,7 +107,7 @@ def in_use(stage: StageKey, known: Mapping[str, Pipeline]) -> StageKey:
     return (pipeline, known[pipeline].current(key)) if pipeline in known else stage
 
 
-def _by_stage(tally: Tally[Standing], known: Mapping[str, Pipeline]) -> tuple[StageCount, ...]:
+def _by_stage(tally: Tally[Standing], known: Mapping[str, Pipeline]) -> Table[StageCount]:
     found: dict[tuple[str, str, Outcome], list[Standing]] = {
         (pipeline.key, key, pipeline.outcome(key)): []
         for pipeline in known.values()
@@ -112,7 +115,7 @@ def _by_stage(tally: Tally[Standing], known: Mapping[str, Pipeline]) -> tuple[St
     }
     for row in sorted(tally.rows, key=lambda row: (row.stage, row.outcome)):
         found.setdefault((*in_use(row.stage, known), row.outcome), []).append(row)
-    return tuple(
+    return Table(
         StageCount(*where, Amounts.of((row.currency, tally.rows[row]) for row in rows))
         for where, rows in found.items()
     )

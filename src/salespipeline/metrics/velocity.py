@@ -16,6 +16,7 @@ from salespipeline._doors import choice, instance, instances, whole
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError, brief
 from salespipeline.history import DealHistory, StageKey
 from salespipeline.metrics._figure import Counting, as_fraction
+from salespipeline.metrics._result import Groups, Result, Table
 from salespipeline.metrics.outcomes import (
     CLOSED,
     CREATED,
@@ -34,20 +35,20 @@ _ALL = Counting[DealHistory](lifetimes, Moment.CLOSING, None, durations=True)
 
 
 @frozen
-class Durations:
+class Durations(Result):
     """How long something took, of those that ended alone.
 
     Attributes:
         n: How many ended and have a usable duration.
         mean_days: Their mean, or None where n is 0.
         median_days: Their median, or None where n is 0.
-        left_out: How many ended and have no usable duration, by reason.
     """
 
     n: int
     mean_days: float | None
     median_days: float | None
-    left_out: Mapping[str, int] = field(factory=dict[str, int], hash=False)
+
+    columns = ("n", "mean_days", "median_days")
 
     @classmethod
     def of(
@@ -56,9 +57,10 @@ class Durations:
         """The durations of how many have each length in units of so many days."""
         n = sum(lengths.values())
         if not n:
-            return cls(0, None, None, dict(left_out))
+            return cls(0, None, None, left_out=dict(left_out))
         mean = sum(length * count for length, count in lengths.items()) / n
-        return cls(n, mean * days, _median(lengths, n) * days, dict(left_out))
+        median = _median(lengths, n) * days
+        return cls(n, mean * days, median, left_out=dict(left_out))
 
 
 def _median(lengths: Mapping[int, int], n: int) -> float:
@@ -115,7 +117,7 @@ def _lengths(
 
 
 @frozen
-class StageTime:
+class StageTime(Result):
     """How long deals stay in one stage.
 
     Attributes:
@@ -135,6 +137,8 @@ class StageTime:
     total_days: float
     survival: Survival
 
+    columns = ("pipeline", "stage", "finished", "still_there", "total_days", "survival")
+
 
 @overload
 def time_in_stage(
@@ -146,7 +150,7 @@ def time_in_stage(
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
     level: float = 0.95,
-) -> tuple[StageTime, ...]: ...
+) -> Table[StageTime]: ...
 
 
 @overload
@@ -159,7 +163,7 @@ def time_in_stage(
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
     level: float = 0.95,
-) -> dict[Hashable, tuple[StageTime, ...]]: ...
+) -> Groups[Hashable, Table[StageTime]]: ...
 
 
 def time_in_stage(
@@ -171,7 +175,7 @@ def time_in_stage(
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
     level: float = 0.95,
-) -> tuple[StageTime, ...] | dict[Hashable, tuple[StageTime, ...]]:
+) -> Table[StageTime] | Groups[Hashable, Table[StageTime]]:
     """How long deals stay in each stage: every visit, first or later, counted by itself.
 
     Args:
@@ -190,22 +194,20 @@ def time_in_stage(
     """
     known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
 
-    def finish(tally: Tally[Stay], level: float) -> tuple[StageTime, ...]:
+    def finish(tally: Tally[Stay], level: float) -> Table[StageTime]:
         return _by_stage(tally, known, level)
 
     options = {"zone": zone, "resolution": resolution}
     return _STAYS.measure(finish, deals, as_of, None, by, level, **options)
 
 
-def _by_stage(
-    tally: Tally[Stay], known: Mapping[str, Pipeline], level: float
-) -> tuple[StageTime, ...]:
+def _by_stage(tally: Tally[Stay], known: Mapping[str, Pipeline], level: float) -> Table[StageTime]:
     stays: dict[StageKey, list[Stay]] = {
         (pipeline.key, key): [] for pipeline in known.values() for key in pipeline.keys
     }
     for stay in sorted(tally.rows, key=lambda stay: stay.stage):
         stays.setdefault(in_use(stay.stage, known), []).append(stay)
-    return tuple(_stage_time(stage, tally, of, level) for stage, of in stays.items())
+    return Table(_stage_time(stage, tally, of, level) for stage, of in stays.items())
 
 
 def _stage_time(
@@ -243,7 +245,7 @@ class NumberOf(StrEnum):
 
 
 @frozen
-class Velocity:
+class Velocity(Result):
     """Number × win rate × average size ÷ cycle days: money a day, with its four inputs.
 
     Attributes:
@@ -262,6 +264,10 @@ class Velocity:
     average_size: Fraction | None
     currency: str | None
     cycle_days: Fraction | None
+
+    columns = (
+        "per_day", "number", "number_of", "win_rate", "average_size", "currency", "cycle_days",
+    )  # fmt: skip
 
     @property
     def exact_per_day(self) -> Fraction | None:
@@ -349,7 +355,7 @@ def pipeline_velocity(
     rates: Mapping[str, Decimal | int | str] | None = None,
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
-) -> dict[Hashable, Velocity]: ...
+) -> Groups[Hashable, Velocity]: ...
 
 
 def pipeline_velocity(
@@ -363,7 +369,7 @@ def pipeline_velocity(
     rates: Mapping[str, Decimal | int | str] | None = None,
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
-) -> Velocity | dict[Hashable, Velocity]:
+) -> Velocity | Groups[Hashable, Velocity]:
     """Number of deals × win rate × average deal size ÷ sales cycle in days.
 
     The vendors' form: the win rate is won among closed, the size and the cycle are means of won
@@ -438,7 +444,7 @@ def _ratio(numerator: Fraction | int, denominator: int) -> Fraction | None:
 
 
 @frozen
-class VelocityStep:
+class VelocityStep(Result):
     """The pipeline velocity of one period of a series.
 
     Attributes:
@@ -448,10 +454,12 @@ class VelocityStep:
         growth: The same as a share of the period before, or None where that is 0 or undefined.
     """
 
-    period: Period
+    period: Period = field(kw_only=True)  # pyright: ignore[reportGeneralTypeIssues] # never None
     velocity: Velocity
     change: Money | None
     growth: float | None
+
+    columns = ("period", "velocity", "change", "growth")
 
 
 @overload
@@ -464,7 +472,7 @@ def velocity_series(
     currency: str | None = None,
     rates: Mapping[str, Decimal | int | str] | None = None,
     zone: tzinfo = UTC,
-) -> tuple[VelocityStep, ...]: ...
+) -> Table[VelocityStep]: ...
 
 
 @overload
@@ -477,7 +485,7 @@ def velocity_series(
     currency: str | None = None,
     rates: Mapping[str, Decimal | int | str] | None = None,
     zone: tzinfo = UTC,
-) -> dict[Hashable, tuple[VelocityStep, ...]]: ...
+) -> Groups[Hashable, Table[VelocityStep]]: ...
 
 
 def velocity_series(
@@ -489,7 +497,7 @@ def velocity_series(
     currency: str | None = None,
     rates: Mapping[str, Decimal | int | str] | None = None,
     zone: tzinfo = UTC,
-) -> tuple[VelocityStep, ...] | dict[Hashable, tuple[VelocityStep, ...]]:
+) -> Table[VelocityStep] | Groups[Hashable, Table[VelocityStep]]:
     """Pipeline velocity period by period, each judged from its own end, with the change.
 
     How it changes often says more than how large it is. Where periods differ in the currency of
@@ -519,20 +527,20 @@ def velocity_series(
         for period in asked
     ]
 
-    def series(parts: Iterable[Tally[Lifetime]]) -> tuple[VelocityStep, ...]:
+    def series(parts: Iterable[Tally[Lifetime]]) -> Table[VelocityStep]:
         steps, before = list[VelocityStep](), None
         for period, part in zip(asked, parts, strict=True):
             now = pipeline_velocity(
                 part, period=period, number=number, currency=currency, rates=rates
             )
-            steps.append(VelocityStep(period, now, *_change(before, now)))
+            steps.append(VelocityStep(now, *_change(before, now), as_of=now.as_of, period=period))
             before = now
-        return tuple(steps)
+        return Table(steps)
 
     if by is None:
         return series(tallies)
     groups = dict.fromkeys(row.group for tally in tallies for row in tally.rows)
-    return {group: series(_of_group(tally, group) for tally in tallies) for group in groups}
+    return Groups((group, series(_of_group(tally, group) for tally in tallies)) for group in groups)
 
 
 def _of_group(tally: Tally[Lifetime], group: Hashable) -> Tally[Lifetime]:
