@@ -129,6 +129,24 @@ class Sample:
             say(self.later(at, 30.0), stage="retention")
         return at
 
+    def pushes(self) -> Iterable[Row]:
+        """Close dates put off while a deal is open; drawn apart, so that all else stays."""
+        rng = random.Random(SEED + 1)
+        by_deal: dict[str, list[Row]] = {}
+        for row in self.deals:
+            by_deal.setdefault(row["deal"], []).append(row)
+        for deal, rows in by_deal.items():
+            ended = [row["when"] for row in rows if row.get("stage") in {"lost", "closing"}]
+            end = datetime.fromisoformat(min(ended)) if ended else EXPORTED
+            expected = datetime.fromisoformat(rows[0]["expected close"]).replace(tzinfo=UTC)
+            while True:
+                seen = expected - timedelta(days=rng.randrange(1, 15), hours=-rng.randrange(8, 18))
+                if seen >= end or rng.random() < 0.3:
+                    break
+                expected += timedelta(days=rng.choice((14, 30, 30, 45, 60)))
+                cells = {"expected close": expected.date().isoformat()}
+                yield {"deal": deal, "when": stamp(seen), **cells}
+
     def dirt(self) -> None:
         """What real exports hold: broken rules, cells that cannot be read, a row in the wrong."""
         by_contact: dict[str, list[Row]] = {}
@@ -183,7 +201,11 @@ def main() -> None:
         sample.contact(number)
     sample.contacts.sort(key=lambda row: row["when"])
     sample.deals.sort(key=lambda row: row["when"])
+    pushes = list(sample.pushes())
     sample.dirt()
+    for push in pushes:
+        later = (n for n, row in enumerate(sample.deals) if row["when"] > push["when"])
+        sample.deals.insert(next(later, len(sample.deals)), push)
     DATA.mkdir(exist_ok=True)
     write(DATA / "contacts.csv", CONTACT_COLUMNS, sample.contacts)
     write(DATA / "deals.csv", DEAL_COLUMNS, sample.deals)
