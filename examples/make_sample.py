@@ -204,7 +204,8 @@ def main() -> None:
     pushes = list(sample.pushes())
     sample.dirt()
     for push in pushes:
-        later = (n for n, row in enumerate(sample.deals) if row["when"] > push["when"])
+        years = ((n, row["when"]) for n, row in enumerate(sample.deals) if row["when"][:2] == "20")
+        later = (n for n, when in years if when > push["when"])
         sample.deals.insert(next(later, len(sample.deals)), push)
     DATA.mkdir(exist_ok=True)
     write(DATA / "contacts.csv", CONTACT_COLUMNS, sample.contacts)

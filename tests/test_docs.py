@@ -139,8 +139,9 @@ def test_every_example_that_is_a_program_is_run_here():
     examples = {path.name: path.read_text(encoding="utf-8") for path in EXAMPLES.rglob("*.py")}
     programs = [name for name, text in examples.items() if "__main__" in text]
     assert sorted(programs) == [
-        "approval_gate.py", "audit_hubspot.py", "bant.py", "custom_statuses.py", "make_sample.py",
-        "quickstart.py", "score_leads.py", "sqlite_store.py",
+        "approval_gate.py", "audit_hubspot.py", "bant.py", "board_report.py",
+        "custom_statuses.py", "make_sample.py",
+        "pipeline_review.py", "quickstart.py", "score_leads.py", "sqlite_store.py",
     ]  # fmt: skip
 
 
@@ -168,11 +169,33 @@ def test_every_example_that_is_a_program_is_run_here():
             ],
         ),
         (
+            "board_report.py",
+            [
+                "won, EUR                        251 k         130 k",
+                "Close dates were put off 48 times, 19 times past a quarter.",
+                "forecast                 7  35.3%  18.8%           4 of 7          25 k",
+                "Origins left out: 2 not over.",
+                "  d-216 (Femke): has been in 'proposal' for 95 days, 74 at most (learned)",
+            ],
+        ),
+        (
             "custom_statuses.py",
             [
                 "  too_many_statuses: 10 statuses are more than 8",
                 "  (Recycled)  only after 5 attempts",
                 "on the event: attempt_4 -> recycled, by version 2 of the rules",
+            ],
+        ),
+        (
+            "pipeline_review.py",
+            [
+                "lost             37  -422,948.85",
+                "won among closed in the quarter (naive)          31.5% (17 of 54; 20.7% to 44.7%)",
+                (
+                    "won within 120 days, open deals counted as open  "
+                    "28.0% (21.8% to 35.2%; 21 of 191 at risk then)"
+                ),
+                "open and due in it: 1.70 times the quota of 150,000.00 EUR that is still to win",
             ],
         ),
         (
@@ -200,6 +223,45 @@ def test_an_example_says_what_it_shows(name, told, tmp_path):
     assert [line for line in told if line not in lines] == []
     assert max(map(len, lines)) <= 100
     assert list(tmp_path.iterdir()) == []
+
+
+def amounts(lines):
+    """The last cell of each line, as a number."""
+    return [float(line.split()[-1].replace(",", "")) for line in lines]
+
+
+def test_the_review_of_a_quarter_adds_up(tmp_path):
+    report = program(EXAMPLES / "pipeline_review.py", cwd=tmp_path).stdout
+    bridge = re.search(r"^start .*?^end .*?$", report, flags=re.MULTILINE | re.DOTALL)[0]
+    start, *changes, end = amounts(bridge.splitlines())
+    assert round(start + sum(changes), 2) == end
+    before, after = re.search(r"velocity a day: (\S+) EUR .*?, (\S+) EUR in", report).groups()
+    parts = re.search(r"^input .*?\n(.*?)\n\n", report, flags=re.MULTILINE | re.DOTALL)[1]
+    change = amounts([before, after])
+    by_input = amounts(line.removesuffix(" EUR") for line in parts.splitlines())
+    assert round(sum(by_input), 2) == round(change[1] - change[0], 2)
+
+
+@pytest.mark.parametrize(
+    ("quarter", "says"),
+    [
+        ("2025-1", "0 deals open, 0 won and 0 lost so far, as known at its end"),
+        (
+            "2025-2",
+            "open and due in it: 0.63 times the quota of 150,000.00 EUR that is still to win",
+        ),
+    ],
+)
+def test_a_quarter_with_little_in_it_is_reviewed_all_the_same(quarter, says, tmp_path):
+    done = program(EXAMPLES / "pipeline_review.py", "--quarter", quarter, cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, says)
+
+
+@pytest.mark.parametrize("quarter", ["2030-1", "x", "2026-9"])
+def test_a_quarter_that_is_none_is_refused(quarter, tmp_path):
+    done = program(EXAMPLES / "pipeline_review.py", "--quarter", quarter, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "argument --quarter" in done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -219,13 +219,57 @@ def test_a_table_of_text_is_aligned_and_leaves_out_what_nothing_says():
 
 def test_a_single_result_reads_as_a_list_of_what_it_tells():
     lines = str(ODD).splitlines()
-    assert lines[0].split() == ["share", "0.25"]
-    assert ["amount_currency", "EUR"] in [line.split() for line in lines]
+    assert lines[0].split() == ["share", "0.25", "(0.1", "to", "–)"]
+    assert ["amount", "12.50", "EUR"] in [line.split() for line in lines]
+    assert lines[-1] == "intervals: 90 % made"
     assert str(Durations_of(12_345.678)).splitlines()[1].split() == ["mean_days", "12,345.7"]
 
 
 def Durations_of(days):  # noqa: N802 - reads as what it makes
     return metrics.Durations(1, days, None)
+
+
+def test_a_figure_stands_with_its_counts_its_interval_and_its_currency():
+    @frozen
+    class Line(Result):
+        name: str
+        rate: Rate
+        spread_interval: Interval | None
+        worth: Money | None
+        sums: Amounts
+        at: datetime | None
+
+        columns = ("name", "rate", "spread_interval", "worth", "sums", "at")
+
+    sums = Amounts.of([("EUR", Count(2, 1050)), (None, Count(3))])
+    odd = Rate(1, 4, None, left_out={"too_odd": 2})
+    table = Table(
+        [
+            Line("a", Rate.of(1, 4), Interval(1, None, 0.9, "made"), Money(5, "EUR"), sums, NOW),
+            Line("b", Rate.of(0, 0), None, None, sums, NOW + timedelta(hours=3)),
+            Line("c", odd, None, None, Amounts.of([]), None),
+        ]
+    )
+    assert [" ".join(line.split()) for line in str(table).splitlines()] == [
+        "name rate spread worth sums_n sums_EUR at",
+        "a 25.0% (1 of 4; 4.6% to 69.9%) 1 to – 5.00 EUR 5 (3 without amount) 10.50 2026-06-01",
+        "b none (0 of 0) – – 5 (3 without amount) 10.50 2026-06-01 03:00",
+        "c 25.0% (1 of 4; left out: 2 too_odd) – – 0 – –",
+        "intervals: 95 % wilson, 90 % made",
+    ]
+
+
+def test_an_interval_without_its_figure_is_shown_alone():
+    @frozen
+    class Ends(Result):
+        interval: Interval | None
+        columns = ("interval",)
+
+    ends = Table([Ends(Interval(0.25, 0.5, 0.95, "made")), Ends(None)])
+    assert str(ends).split("\n")[:3] == ["interval", "0.25 to 0.5", "–"]
+    assert str(metrics.RestrictedMean(3.5, 9.0, 1.0, 0.95)).startswith(
+        "days     3.5 (1.54 to 5.46)"
+    )
 
 
 def test_the_html_of_a_result_is_escaped():
@@ -246,3 +290,14 @@ def test_a_yes_or_no_reads_as_such():
         columns = ("flagged",)
 
     assert str(Table([Flag(flagged=True), Flag(flagged=False)])).split() == ["flagged", "yes", "no"]
+
+
+def test_an_average_size_tells_its_mean_and_not_the_sum():
+    sold = [deal(0, won(4, 100)), deal(1, won(5, 101)), deal(1, won(6))]
+    size = metrics.average_deal_size(sold, as_of=day(20))
+    assert size.to_dicts()[0]["mean"] == Decimal("100.50")
+    assert [row["currency"] for row in size.rows()] == ["EUR", None]
+    assert size.rows()[1]["mean"] is None
+    (row,) = metrics.summary(sold, as_of=day(20)).to_dicts()
+    assert row["average_deal_size_EUR"] == Decimal("100.50")
+    assert row["average_deal_size_n"] == 3

@@ -1,12 +1,21 @@
 """What deals are worth, and where the money stands."""
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
 from contracts import check_door, check_value
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError
-from salespipeline.metrics import Amounts, StageCount, average_deal_size, deals_by_stage
+from salespipeline.events import ForecastCategory, ForecastCategorySet
+from salespipeline.metrics import (
+    Amounts,
+    AverageSize,
+    StageCount,
+    average_deal_size,
+    deals_by_stage,
+)
+from salespipeline.metrics.value import exact_rates, pipeline_value
 from salespipeline.money import Money
 from salespipeline.pipelines import Outcome, Pipeline, Stage
 from salespipeline.tallies import standings
@@ -89,7 +98,7 @@ def test_won_deals_of_two_currencies_have_one_total_at_given_rates_alone():
 
 def test_the_size_of_nothing_has_no_mean():
     size = average_deal_size([], as_of=day(9))
-    assert size == Amounts.of([])
+    assert size == AverageSize.of([])
     assert (size.n, size.by_currency, size.mean(), size.total()) == (0, {}, None, None)
 
 
@@ -191,3 +200,100 @@ def test_pipelines_must_be_pipelines():
 def test_a_tally_of_another_instant_is_refused():
     with pytest.raises(InvalidValueError, match="it was counted as of 2026-01-02"):
         deals_by_stage(standings([], as_of=day(1)), as_of=day(2))
+
+
+# The value of the open pipeline
+
+PARKING = Pipeline(
+    "board",
+    [Stage("talk"), Stage("hold", parked=True), Stage("signed", outcome="won")],
+    former={"wait": "hold"},
+)
+
+
+def test_the_pipeline_is_worth_what_its_open_deals_are():
+    histories = [
+        deal(0, amount=euros(5)),
+        deal(0, worth(1, Money(3, "USD"))),
+        deal(0),
+        deal(0, won(4, 100)),
+        deal(0, lost(4), amount=euros(50)),
+    ]
+    value = pipeline_value(histories, as_of=day(9))
+    assert value.amounts == Amounts(
+        3, {"EUR": (1, euros(5)), "USD": (1, Money(3, "USD"))}, without_amount=1
+    )
+    assert [(each.stage, each.amounts.n) for each in value.stages] == [("talk", 3)]
+    assert pipeline_value(histories, as_of=day(3)).amounts.n == 5
+
+
+def test_every_open_deal_is_in_the_pipeline_whatever_its_forecast_category():
+    """fivetran's dbt_salesforce calls the status of a most-likely deal 'Other', and drops it."""
+    histories = [
+        deal(0, (1, ForecastCategorySet, {"category": category}), amount=euros(10))
+        for category in (None, *ForecastCategory)
+    ]
+    value = pipeline_value(histories, as_of=day(9))
+    assert value.amounts.total() == euros(10 * (1 + len(ForecastCategory)))
+
+
+def test_parked_deals_are_in_the_pipeline_and_told_apart():
+    histories = [
+        deal(0, amount=euros(5)),
+        deal(0, stage="hold", amount=euros(7)),
+        deal(0, stage="wait", amount=euros(1)),
+    ]
+    value = pipeline_value(histories, as_of=day(1), pipelines=[PARKING])
+    assert (value.amounts.total(), value.parked.total()) == (euros(13), euros(8))
+    assert _counts(value.stages) == [("board", "talk", OPEN, 1), ("board", "hold", OPEN, 2)]
+    assert pipeline_value(histories, as_of=day(1)).parked.n == 0
+
+
+def test_the_pipeline_by_owner_and_by_stage_is_as_of_the_instant():
+    histories = [deal(0, given_to(3, "bob"), owner="ada", amount=euros(5)), deal(0, stage="offer")]
+    by_owner = pipeline_value(histories, as_of=day(4), by="owner")
+    assert {who: value.amounts.n for who, value in by_owner.items()} == {"bob": 1, None: 1}
+    by_stage = pipeline_value(histories, as_of=day(4), by="stage")
+    assert by_stage["talk"].amounts.total() == euros(5)
+
+
+def test_the_pipeline_of_a_tally_is_that_of_its_histories():
+    histories = [deal(0, amount=euros(5)), deal(0, won(1, 3))]
+    tally = standings(histories, as_of=day(2))
+    assert pipeline_value(tally) == pipeline_value(histories, as_of=day(2))
+
+
+def test_the_pipeline_of_nothing_is_of_no_deal():
+    value = pipeline_value([], as_of=day(9), pipelines=[PARKING])
+    assert (value.amounts.n, value.amounts.total(), value.parked.n) == (0, None, 0)
+    assert [each.amounts.n for each in value.stages] == [0, 0]
+
+
+def test_the_value_of_a_pipeline_tells_itself_in_a_row():
+    row = pipeline_value([deal(0, amount=euros(5))], as_of=day(1)).to_dicts()[0]
+    assert (row["amounts_n"], row["amounts_EUR"], row["parked_n"]) == (1, Decimal(5), 0)
+
+
+# Rates
+
+
+def test_rates_are_exact_and_hold_the_currency_itself():
+    assert exact_rates("EUR", {"USD": "0.9", "GBP": 2}, ["USD", "EUR", "USD"]) == {
+        "EUR": 1,
+        "USD": Fraction(9, 10),
+    }
+
+
+def test_a_currency_without_a_rate_and_a_rate_of_nothing_are_refused():
+    with pytest.raises(MixedCurrenciesError):
+        exact_rates("EUR", {}, ["USD"])
+    with pytest.raises(InvalidValueError, match="that of USD is not more than zero; that of GBP"):
+        exact_rates("EUR", {"USD": 0, "GBP": -1}, ["USD", "GBP"])
+
+
+def test_rates_must_be_a_mapping_of_exact_numbers():
+    check_door(lambda value: exact_rates("EUR", value, ["USD"]))
+    check_door(
+        lambda value: exact_rates("EUR", {"USD": value}, ["USD"]),
+        takes=lambda value: type(value) is int and value == 7,
+    )

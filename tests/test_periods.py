@@ -421,3 +421,37 @@ def test_steps_at_the_end_of_the_calendar_stop_with_an_error_of_ours():
 
 def test_a_strange_unit_of_steps_is_refused():
     check_door(lambda unit: list(Period.month(2026, 1).steps(unit)))
+
+
+# The period before
+
+
+def test_the_period_before_a_month_has_as_many_days_and_is_not_the_month_before():
+    """Frappe compares a month of 31 days with 30 before it; neither do months compare."""
+    march = Period.month(2026, 3)
+    assert march.preceding() == Period.between(date(2026, 1, 29), date(2026, 3, 1))
+    assert march.preceding().days() == march.days() == 31
+    assert Period.month(2026, 2).days() == 28
+
+
+def test_the_period_before_is_of_dates_in_the_zone_whatever_the_clocks_do():
+    berlin = ZoneInfo("Europe/Berlin")
+    week = Period.between(date(2026, 3, 30), date(2026, 4, 6), zone=berlin)
+    before = week.preceding(berlin)  # the clocks went forward on 29 March
+    assert before == Period.between(date(2026, 3, 23), date(2026, 3, 30), zone=berlin)
+    assert before.end - before.start == timedelta(days=7) - timedelta(hours=1)
+    assert week.preceding().end - week.preceding().start == timedelta(days=7)
+
+
+def test_the_period_before_a_stretch_of_time_takes_as_much_time():
+    morning = Period(datetime(2026, 3, 1, 6, tzinfo=UTC), datetime(2026, 3, 1, 12, tzinfo=UTC))
+    assert morning.preceding() == Period(datetime(2026, 3, 1, tzinfo=UTC), morning.start)
+    odd = Period(datetime(2026, 3, 1, 6, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC))
+    assert odd.preceding().start == datetime(2026, 2, 27, 12, tzinfo=UTC)
+
+
+def test_the_period_before_lies_within_the_calendar():
+    for end in (datetime(1, 1, 9, tzinfo=UTC), datetime(1, 1, 9, 1, tzinfo=UTC)):
+        with pytest.raises(InvalidValueError, match="beyond the years 1 to 9999"):
+            Period(datetime(1, 1, 3, tzinfo=UTC), end).preceding()
+    check_door(Period.month(2026, 3).preceding)

@@ -300,7 +300,7 @@ def test_deals_are_grouped_by_attributes_too():
 def test_each_stay_is_counted_with_its_length_and_what_came_next():
     history = deal(0, moved(3, "offer"), moved(4, "talk"), won(9))
     assert visits([history], as_of=day(20)).rows == {
-        Stay(None, TALK, 1, 3, None, OFFER): Count(1),
+        Stay(None, TALK, 1, 3, None, OFFER, latest=False): Count(1),
         Stay(None, OFFER, 1, 1, None, TALK): Count(1),
         Stay(None, TALK, 2, 5, None, SIGNED): Count(1),
         Stay(None, SIGNED, 1, 11, None, None): Count(1),

@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen
 
 from salespipeline._doors import choice, instance, instances
 from salespipeline._folds import rank, status_with
+from salespipeline._lives import Life, life_of, outcome_of
 from salespipeline._record import Record
 from salespipeline._voiding import decide_void, voided, voids
 from salespipeline.contacts import Contact
@@ -573,11 +574,13 @@ class Leg:
         stage: The stage visited.
         number: 1 for the deal's first visit to it, 2 for the second, and so on.
         next: The stage visited next, or None for the last.
+        latest: Whether it is the deal's last visit to the stage.
     """
 
     stage: StageKey
     number: int
     next: StageKey | None
+    latest: bool
 
 
 class Course(NamedTuple):
@@ -614,7 +617,9 @@ def entries_known_from(first: Created | Opened) -> datetime | None:
 def _legs(stages: tuple[StageKey, ...]) -> tuple[Leg, ...]:
     following = (*stages[1:], None)
     return tuple(
-        Leg(stage, stages[:place].count(stage) + 1, following[place])
+        Leg(
+            stage, stages[:place].count(stage) + 1, following[place], stage not in following[place:]
+        )
         for place, stage in enumerate(stages)
     )
 
@@ -645,21 +650,13 @@ def course(known: tuple[Any, ...]) -> Course:
     lengths = (*map(sub, days[1:], days), days[-1])
     stays = tuple(map(_shared, _legs(tuple(stages)), lengths))
     unknown_until = entries_known_from(known[0])
-    return Course(known, unknown_until, stays, _outcome(closing), closing, amount)
+    return Course(known, unknown_until, stays, outcome_of(closing), closing, amount)
 
 
 @lru_cache(maxsize=65536)
 def _shared(leg: Leg, days: int) -> tuple[Leg, int]:
     """One pair for all deals alike: a body of records holds few, so that counting them is fast."""
     return leg, days
-
-
-def _outcome(closing: Opened | Won | Lost | None) -> Outcome:
-    if closing is None:
-        return Outcome.OPEN
-    if isinstance(closing, Opened):
-        return closing.outcome
-    return Outcome.WON if isinstance(closing, Won) else Outcome.LOST
 
 
 ENTERING = frozenset({Opened, Moved, Won, Lost, Reopened})
@@ -683,6 +680,7 @@ class DealHistory(History[Deal, DealEvent]):
     """
 
     whole_course: Course = field(init=False, eq=False, repr=False)
+    whole_life: Life = field(init=False, eq=False, repr=False)
 
     snapshot_type = Deal
     _kinds = frozenset(get_args(DealEvent))
@@ -691,7 +689,10 @@ class DealHistory(History[Deal, DealEvent]):
     def __attrs_post_init__(self) -> None:
         """Refuse what is not the history of one deal, and work out its course."""
         super().__attrs_post_init__()
-        object.__setattr__(self, "whole_course", course(self.events))
+        ran = course(self.events)
+        object.__setattr__(self, "whole_course", ran)
+        alike = life_of(ran.known, ran.closing, ran.outcome, ran.amount)
+        object.__setattr__(self, "whole_life", alike)
 
     def visits(
         self, as_of: datetime, *, reading: Reading = Reading.AS_KNOWN_THEN

@@ -257,6 +257,29 @@ class Period:
         """The calendar days from its start to its end in a zone."""
         return days_between(self.start, self.end, zone)
 
+    def preceding(self, zone: tzinfo = UTC) -> Self:
+        """The period just before it that is as long: what a figure compares with fairly.
+
+        From midnight to midnight in the zone it is as many dates, whatever the clocks do;
+        otherwise as much elapsed time. It is not the calendar step before: before March come the
+        31 days that end with February.
+
+        Raises:
+            InvalidValueError: It reaches beyond the years 1 to 9999.
+
+        >>> before = Period.month(2026, 3).preceding()
+        >>> before.start.date(), before.days()
+        (datetime.date(2026, 1, 29), 31)
+        """
+        first, end = on(self.start, zone), on(self.end, zone)
+        if first < end and self == type(self).between(first, end, zone=zone):
+            return type(self).between(_moved(first, days=(first - end).days), first, zone=zone)
+        try:
+            return type(self)(self.start - (self.end - self.start), self.start)
+        except OverflowError:
+            fault = f"it reaches from {self.start.isoformat()} beyond the years 1 to 9999"
+            raise InvalidValueError("period", (fault,)) from None
+
     def steps(self, unit: Unit, *, first_month: int = 1, zone: tzinfo = UTC) -> Iterator[Self]:
         """The whole calendar steps that touch the period, in order.
 

@@ -1,233 +1,217 @@
-"""Each figure against the same figure hand-written in pandas, on 200,000 deals.
+"""Each figure of deals against the same figure hand-written in pandas, on 200,000 deals.
 
 Ours starts from histories that are loaded, theirs from a DataFrame of the same events that is
-built, with kind, stage and owner as categories. Both take only the events up to ``as_of``.
-The results are compared before anything is timed.
+built, with the columns that it needs, and with kind, stage and owner as categories. Both take
+only the events up to ``as_of``. The results are compared before anything is timed. Times are
+those of the processor, the best of some rounds in turn.
+
+What is loaded is put beyond the garbage collector, which is on while either side works: going
+through the other's data would only blur the times of both. Growth is the time of ours by that on
+fewer deals, for each deal. Memory is what either side allocates at most at one time beside what
+is loaded, by tracemalloc, in a run of its own.
 """
 
-import random
+import gc
+import json
+import resource
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple, TypeAlias
 
+import _our_figures as ours
+import _pandas_figures as ends
+import _pandas_stages as stages
 import pandas as pd
-from _table import options, race, row, show
+from _deals import COLUMNS, DATES, TERMS, frame, made
+from _table import once, options, race, row
 
-from salespipeline import DealHistory, Money, Outcome, metrics
-from salespipeline.events import (
-    ActivityRecorded,
-    AmountChanged,
-    Lost,
-    Moved,
-    Opened,
-    OwnerChanged,
-    Won,
-)
+from salespipeline import DealHistory
 
-STAGES = ("contact", "qualification", "meeting", "proposal")
-ENTERING = ("Opened", "Moved", "Won", "Lost", "Reopened")
-FIRST = datetime(2023, 1, 1, tzinfo=UTC)
-AS_OF = datetime(2025, 12, 31, tzinfo=UTC)
-DAY = 86_400
+Row: TypeAlias = dict[str, object]
 
 
-def made(deals: int, seed: int = 7) -> list[list[Any]]:
-    """The events of so many deals over three years, about six each, some after the instant."""
-    rng = random.Random(seed)
-    return [_deal(rng, f"deal-{number:06d}") for number in range(deals)]
+class Figure(NamedTuple):
+    """A figure asked of histories, and of a table where it can be hand-written.
+
+    Attributes:
+        name: What it is called.
+        ours: The figure of histories.
+        theirs: The same of a table, or None.
+        limit: How many times as long as theirs ours may take.
+        columns: The columns that theirs needs.
+    """
+
+    name: str
+    ours: Callable[[Sequence[DealHistory]], dict[str, float]]
+    theirs: Callable[[pd.DataFrame], dict[str, float]] | None = None
+    limit: float = 1.0
+    columns: tuple[str, ...] = COLUMNS
 
 
-def _deal(rng: random.Random, deal: str) -> list[Any]:
-    at = FIRST + timedelta(seconds=rng.randrange(3 * 365 * DAY))
-    amount = Money.of_minor(rng.randrange(10_000, 5_000_000), "EUR")
-    owner = f"rep-{rng.randrange(40)}"
-    events: list[Any] = [
-        Opened(
-            record=deal,
-            sequence=1,
-            at=at,
-            pipeline="six",
-            stage=STAGES[0],
-            amount=amount,
-            owner=owner,
-        )
-    ]
-    place = 0
-    while True:
-        at += timedelta(seconds=rng.randrange(3_600, 20 * DAY))
-        said: dict[str, Any] = {"record": deal, "sequence": len(events) + 1, "at": at}
-        left = STAGES[place]
-        chance = rng.random()
-        if len(events) < 9 and chance < 0.42:
-            other = Money.of_minor(rng.randrange(10_000, 5_000_000), "EUR")
-            events.append(
-                AmountChanged(amount=other, **said)
-                if chance < 0.12
-                else OwnerChanged(owner=f"rep-{rng.randrange(40)}", **said)
-                if chance < 0.2
-                else ActivityRecorded(kind="call", **said)
-            )
-        elif chance < 0.52:
-            events.append(Lost(pipeline="six", stage="lost", stage_left=left, **said))
-            return events
-        elif place == 3:
-            events.append(Won(pipeline="six", stage="won", stage_left=left, **said))
-            return events
-        else:
-            place += 1
-            events.append(Moved(pipeline="six", stage=STAGES[place], stage_left=left, **said))
+FIGURES = (
+    Figure("summary", ours.summary, ends.summary),
+    Figure("win_rate_closed", ours.win_rate_closed, ends.win_rate_closed),
+    Figure("win_rate_created", ours.win_rate_created, ends.win_rate_created),
+    Figure("win_rate_closed of clusters", ours.win_rate_of_clusters, ends.win_rate_of_clusters),
+    Figure("same_period_rate", ours.same_period_rate, ends.same_period_rate),
+    Figure("cohort_rate", ours.cohort_rate, ends.cohort_rate),
+    Figure("cohort_table", ours.cohort_table, ends.cohort_table),
+    Figure("time_to_close", ours.time_to_close, ends.time_to_close),
+    Figure("cumulative_incidence", ours.cumulative_incidence, ends.cumulative_incidence),
+    Figure("win_probability", ours.win_probability, ends.win_probability),
+    Figure("cycle_length", ours.cycle_length, ends.cycle_length),
+    Figure("cycle_length from a stage", ours.cycle_from_meeting, ends.cycle_from_meeting),
+    Figure("deal_lifetime", ours.deal_lifetime, ends.deal_lifetime),
+    Figure("deal_age", ours.deal_age, ends.deal_age),
+    Figure("reasons", ours.reasons, ends.reasons, columns=(*COLUMNS, "reason")),
+    Figure("profile", ours.profile, ends.profile),
+    Figure("average_deal_size", ours.average_deal_size, ends.average_deal_size),
+    Figure("deal_sizes", ours.deal_sizes, ends.deal_sizes),
+    Figure("win_rate_by_size", ours.win_rate_by_size, ends.win_rate_by_size),
+    Figure("discount", ours.discount, ends.discount),
+    Figure("concessions", ours.concessions),
+    Figure("attainment", ours.attainment, ends.attainment),
+    Figure("attainment_steps", ours.attainment_steps, ends.attainment_steps),
+    Figure("sizing_from", ours.sizing_from),
+    Figure("pipeline_velocity", ours.pipeline_velocity, ends.pipeline_velocity),
+    Figure("consistent_velocity", ours.consistent_velocity, ends.consistent_velocity),
+    Figure("velocity_series", ours.velocity_series, ends.velocity_series),
+    Figure("velocity_attribution", ours.velocity_attribution, ends.velocity_attribution),
+    Figure("deals_by_stage", ours.deals_by_stage, stages.deals_by_stage),
+    Figure("pipeline_value", ours.pipeline_value, stages.pipeline_value),
+    Figure("weighted_value", ours.weighted_value, stages.weighted_value),
+    Figure("pipeline_by_due_date", ours.pipeline_by_due_date, stages.pipeline_by_due_date,
+           columns=DATES),
+    Figure("pipeline_coverage", ours.pipeline_coverage, stages.pipeline_coverage, columns=DATES),
+    Figure("pipeline_bridge", ours.pipeline_bridge, stages.pipeline_bridge),
+    Figure("ageing", ours.ageing, stages.ageing),
+    Figure("stalled", ours.stalled, stages.stalled),
+    Figure("stall_limits", ours.stall_limits),
+    Figure("review", ours.review),
+    Figure("most_winnable", ours.most_winnable),
+    Figure("slippage", ours.slippage, stages.slippage, columns=DATES),
+    Figure("pushes", ours.pushes, stages.pushes, columns=DATES),
+    Figure("close_date_error", ours.close_date_error, stages.close_date_error, columns=DATES),
+    Figure("time_in_stage", ours.time_in_stage, stages.time_in_stage, 1.2),
+    Figure("total_time_in_stage", ours.total_time_in_stage, stages.total_time_in_stage),
+    Figure("stage_speed", ours.stage_speed, stages.stage_speed),
+    Figure("moves", ours.moves, stages.moves),
+    Figure("stage_strength", ours.stage_strength, stages.stage_strength),
+    Figure("funnel", ours.funnel, stages.funnel),
+    Figure("attempts_to_win", ours.attempts_to_win, stages.attempts_to_win),
+    Figure("retention", ours.retention, stages.retention, columns=TERMS),
+    Figure("renewals", ours.renewals, stages.renewals, columns=TERMS),
+    Figure("recurring_revenue", ours.recurring_revenue, stages.recurring_revenue, columns=TERMS),
+    Figure("customer_lifetime", ours.customer_lifetime),
+    Figure("new_and_existing", ours.new_and_existing, stages.new_and_existing, columns=TERMS),
+    Figure("repeat_share", ours.repeat_share, stages.repeat_share, columns=TERMS),
+    Figure("referral_share", ours.referral_share, stages.referral_share,
+           columns=("deal", "at", "kind", "source")),
+)  # fmt: skip
 
 
-def frame(deals: list[list[Any]]) -> pd.DataFrame:
-    """The same events as a table that an analyst would have."""
-    rows = [
-        (
-            event.record,
-            event.at,
-            type(event).__name__,
-            getattr(event, "stage", None),
-            None if getattr(event, "amount", None) is None else event.amount.minor,
-            getattr(event, "owner", None),
-        )
-        for events in deals
-        for event in events
-    ]
-    table = pd.DataFrame(rows, columns=["deal", "at", "kind", "stage", "amount", "owner"])
-    table["at"] = pd.to_datetime(table["at"], utc=True)
-    return table.astype({"kind": "category", "stage": "category", "owner": "category"})
-
-
-def pandas_summary(table: pd.DataFrame) -> dict[str, float]:
-    """Counts, win rates, average size, cycle and lifetime of the deals as of the instant."""
-    known = table[table["at"] <= AS_OF]
-    opened = known.loc[known["kind"] == "Opened", ["deal", "at"]].set_index("deal")["at"]
-    last = known[known["kind"].isin(ENTERING)].drop_duplicates("deal", keep="last")
-    last = last.set_index("deal")
-    amounts = known.dropna(subset=["amount"]).drop_duplicates("deal", keep="last")
-    last["amount"] = amounts.set_index("deal")["amount"]
-    last["opened"] = opened
-    closed = last[last["kind"].isin(["Won", "Lost"])]
-    days = (closed["at"].dt.normalize() - closed["opened"].dt.normalize()).dt.days
-    won = closed["kind"] == "Won"
-    wins = int(won.sum())
-    return {
-        "open": len(last) - len(closed),
-        "won": wins,
-        "win_rate_closed": wins / len(closed),
-        "win_rate_created": wins / len(last),
-        "average": closed.loc[won, "amount"].mean() / 100,
-        "cycle_mean": days[won].mean(),
-        "cycle_median": days[won].median(),
-        "lifetime_mean": days.mean(),
-        "lifetime_median": days.median(),
-    }
-
-
-def our_summary(deals: list[DealHistory]) -> dict[str, float]:
-    """The same figures, and the censoring-aware curve that the table of pandas does without."""
-    found = metrics.summary(deals, as_of=AS_OF)
-    return {
-        "open": found.open,
-        "won": found.won,
-        "win_rate_closed": found.win_rate_closed.value or 0.0,
-        "win_rate_created": found.win_rate_created.value or 0.0,
-        "average": float(found.average_deal_size.mean() or 0),
-        "cycle_mean": found.cycle_length.mean_days or 0.0,
-        "cycle_median": found.cycle_length.median_days or 0.0,
-        "lifetime_mean": found.deal_lifetime.mean_days or 0.0,
-        "lifetime_median": found.deal_lifetime.median_days or 0.0,
-    }
-
-
-def pandas_stages(table: pd.DataFrame) -> dict[str, float]:
-    """The amount in each stage, and how many deals stand there."""
-    known = table[table["at"] <= AS_OF]
-    last = known[known["kind"].isin(ENTERING)].drop_duplicates("deal", keep="last")
-    amounts = known.dropna(subset=["amount"]).drop_duplicates("deal", keep="last")
-    last = last.set_index("deal")
-    last["amount"] = amounts.set_index("deal")["amount"]
-    stages = last.groupby("stage", observed=True)["amount"].agg(["size", "sum"])
-    counts = {f"{stage} n": float(n) for stage, n in stages["size"].items()}
-    return counts | {f"{stage} sum": total / 100 for stage, total in stages["sum"].items()}
-
-
-def our_stages(deals: list[DealHistory]) -> dict[str, float]:
-    """The same."""
-    found: dict[str, float] = {}
-    for each in metrics.deals_by_stage(deals, as_of=AS_OF):
-        total = each.amounts.total()
-        found[f"{each.stage} n"] = each.amounts.n
-        found[f"{each.stage} sum"] = float(total.amount) if total else 0.0
-    return found
-
-
-def pandas_times(table: pd.DataFrame) -> dict[str, float]:
-    """How many visits to each stage ended, and after how many days on average."""
-    known = table[(table["at"] <= AS_OF) & table["kind"].isin(ENTERING)]
-    left = known.groupby("deal", sort=False)["at"].shift(-1)
-    days = (left.dt.normalize() - known["at"].dt.normalize()).dt.days
-    stages = days.groupby(known["stage"], observed=True).agg(["count", "mean", "median"])
-    return {
-        f"{stage} {name}": value
-        for stage, values in stages.iterrows()
-        for name, value in values.items()
-        if values["count"]
-    }
-
-
-def our_times(deals: list[DealHistory]) -> dict[str, float]:
-    """The same, and the censoring-aware curve of each stage."""
-    return {
-        f"{each.stage} {name}": value or 0.0
-        for each in metrics.time_in_stage(deals, as_of=AS_OF)
-        if each.finished.n
-        for name, value in (
-            ("count", each.finished.n),
-            ("mean", each.finished.mean_days),
-            ("median", each.finished.median_days),
-        )
-    }
-
-
-FIGURES: tuple[tuple[str, Callable[..., Any], Callable[..., Any], float], ...] = (
-    ("summary", our_summary, pandas_summary, 1.0),
-    ("stage counts", our_stages, pandas_stages, 1.0),
-    ("time in stage", our_times, pandas_times, 1.2),
-)
-
-
-def check(name: str, ours: dict[str, float], theirs: dict[str, float]) -> None:
+def check(name: str, ours: Mapping[str, float], theirs: Mapping[str, float]) -> None:
     """Stop where the two do not say the same."""
     apart = {
         key: (ours.get(key), theirs.get(key))
         for key in ours.keys() | theirs.keys()
-        if abs(ours.get(key, 0.0) - theirs.get(key, 0.0)) > 1e-6 * abs(theirs.get(key, 1.0))
+        if not abs(ours.get(key, 0.0) - theirs.get(key, 0.0)) <= 1e-6 * abs(theirs.get(key, 1.0))
     }
     if apart:
         raise SystemExit(f"{name} differs: {apart}")
 
 
+class Bench:
+    """Deals in both forms, against which each figure is measured."""
+
+    def __init__(self, deals: int, few: int) -> None:
+        events = made(deals)
+        start = time.perf_counter()
+        self.deals = [DealHistory(each) for each in events]
+        self.loading = time.perf_counter() - start
+        self.events = sum(map(len, events))
+        self._table, self._few = frame(events), self.deals[:few]
+        del events
+        gc.collect()
+        gc.freeze()
+
+    def measured(self, figure: Figure, *, rounds: int, memory: bool) -> Row:
+        """How long a figure takes, and theirs; how it grows, and what it allocates."""
+        deals, few, name = self.deals, self._few, figure.name
+        if figure.theirs is None:
+            times: tuple[float, float | None] = min(self._alone(figure, rounds)), None
+        else:
+            table, theirs = self._table[list(figure.columns)], figure.theirs
+            check(name, figure.ours(deals), theirs(table))
+            times = race(
+                lambda: figure.ours(deals),
+                lambda: theirs(table),
+                rounds=rounds,
+                clock=time.process_time,
+            )
+        found = row(name, *times, figure.limit if figure.theirs else None)
+        found["growth"] = found["ours_mb"] = found["theirs_mb"] = None
+        if len(few) < len(deals):
+            small = min(
+                once(lambda: figure.ours(few), time.process_time) for _ in range(rounds + 2)
+            )
+            found["growth"] = times[0] / small / (len(deals) / len(few))
+        if memory:
+            found["ours_mb"] = allocated(lambda: figure.ours(deals))
+            found["theirs_mb"] = figure.theirs and allocated(lambda: theirs(table))
+        return found
+
+    def _alone(self, figure: Figure, rounds: int) -> Iterator[float]:
+        figure.ours(self.deals)
+        yield from (once(lambda: figure.ours(self.deals), time.process_time) for _ in range(rounds))
+
+
+def allocated(work: Callable[[], object]) -> float:
+    """The most that a run allocates at one time, in megabytes."""
+    tracemalloc.start()
+    work()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most / 1e6
+
+
 def main() -> None:
-    """Make the deals, check that both sides agree, and time them."""
+    """Make the deals, and measure each figure that was asked for."""
     parser = options(__doc__ or "")
     parser.add_argument("--deals", type=int, default=200_000)
+    parser.add_argument("--few", type=int, default=10_000, help="what growth is reckoned from")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--memory", action="store_true", help="tell what is allocated, too")
+    parser.add_argument("--figures", nargs="+", default=[], help="parts of the names to measure")
     asked = parser.parse_args()
-    events = made(asked.deals)
-    start = time.perf_counter()
-    deals = [DealHistory(each) for each in events]
-    loading = time.perf_counter() - start
-    table = frame(events)
-    rows = [row(f"load {sum(map(len, events)):,} events", loading, None, None)]
-    for name, ours, theirs, limit in FIGURES:
-        check(name, ours(deals), theirs(table))
-        times = race(lambda: ours(deals), lambda: theirs(table), rounds=asked.rounds)  # noqa: B023
-        rows.append(row(name, *times, limit))
-    open_deals = metrics.summary(deals, as_of=AS_OF).open
-    if not asked.json:
-        print(f"{len(deals):,} deals, {open_deals:,} {Outcome.OPEN.value} as of {AS_OF:%Y-%m-%d}")
-    show(rows, as_json=asked.json)
+    chosen = [
+        each
+        for each in FIGURES
+        if not asked.figures or any(part in each.name for part in asked.figures)
+    ]
+    bench = Bench(asked.deals, asked.few)
+    loading = row(f"load {bench.events:,} events", bench.loading, None, None)
+    found = (bench.measured(each, rounds=asked.rounds, memory=asked.memory) for each in chosen)
+    if asked.json:
+        print(json.dumps([loading, *found], indent=2))
+    else:
+        tell([loading], found)
+
+
+def tell(*parts: Iterable[Row]) -> None:
+    """Print each row as soon as it is measured, and what the whole process took at most."""
+    print(f"{'':<30}" + "".join(f"{name:>11}" for name in TOLD))
+    for each in chain.from_iterable(parts):
+        told = (each.get(name) for name in TOLD)
+        cells = ("–" if value is None else f"{value:.3f}" for value in told)
+        print(f"{each['name']:<30}" + "".join(f"{cell:>11}" for cell in cells), flush=True)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(f"the process took {most:,.0f} MB at most, the making of the deals included")
+
+
+TOLD = ("ours", "theirs", "ratio", "limit", "growth", "ours_mb", "theirs_mb")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ checker reports the comment instead.
 """
 # pyright: reportUnnecessaryTypeIgnoreComment=true
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -57,7 +57,6 @@ from salespipeline.events import (
     Won,
 )
 from salespipeline.metrics import (
-    Amounts,
     Durations,
     Groups,
     Incidence,
@@ -257,7 +256,7 @@ def figures(of: Iterable[DealHistory], people: list[ContactHistory]) -> None:
     assert_type(metrics.win_rate_created(of, as_of=NOW, period=month, level=0.9), Rate)
     assert_type(metrics.win_rate_closed(of, as_of=NOW).value, float | None)
     assert_type(metrics.win_rate_closed(of, as_of=NOW).interval, Interval | None)
-    assert_type(metrics.average_deal_size(of, as_of=NOW), Amounts)
+    assert_type(metrics.average_deal_size(of, as_of=NOW), metrics.AverageSize)
     assert_type(metrics.average_deal_size(of, as_of=NOW).mean("EUR"), Decimal | None)
     assert_type(metrics.cycle_length(of, as_of=NOW, by="source"), Groups[Hashable, Durations])
     assert_type(metrics.time_to_close(of, as_of=NOW).median, float | None)
@@ -295,6 +294,45 @@ def figures(of: Iterable[DealHistory], people: list[ContactHistory]) -> None:
     metrics.win_rate_closed(of, as_of=NOW, pipeline=SIX_STAGES)  # type: ignore[call-overload]
     metrics.time_in_stage(people, as_of=NOW)  # type: ignore[arg-type]
     metrics.win_rate_closed(of, by="owner")  # type: ignore[call-overload]
+
+
+def more_figures(of: list[DealHistory], people: list[ContactHistory]) -> None:
+    quarter = Period.quarter(2026, 2)
+    assert_type(metrics.win_rate_closed(of, as_of=NOW, cluster="account"), Rate)
+    assert_type(metrics.win_rate_created(of, as_of=NOW, interval="jeffreys"), Rate)
+    assert_type(
+        metrics.win_probability(of, as_of=NOW, horizon_days=90, by="owner"),
+        Groups[Hashable, metrics.WinProbability],
+    )
+    assert_type(metrics.cumulative_incidence(of, as_of=NOW, causes={"x": ["y"]}), Incidence)
+    assert_type(metrics.funnel(of, as_of=NOW, pipeline=SIX_STAGES), metrics.Funnel)
+    assert_type(metrics.cohort_table(of, as_of=NOW, periods=[quarter]), Table[metrics.CohortCell])
+    assert_type(metrics.moves(of, as_of=NOW), metrics.Moves)
+    assert_type(metrics.stage_strength(of, as_of=NOW, seed=1), metrics.StageStrengths)
+    assert_type(metrics.reasons(of, as_of=NOW), Table[metrics.Reason])
+    assert_type(metrics.profile(of, as_of=NOW, by="source"), Table[metrics.Segment])
+    assert_type(metrics.lead_to_customer(people, of, as_of=NOW), metrics.LeadConversion)
+    assert_type(metrics.attempts(people, as_of=NOW), metrics.Attempts)
+    assert_type(metrics.pipeline_bridge(of, period=quarter), metrics.Bridge)
+    assert_type(metrics.pipeline_bridge(of, period=quarter).residual, Mapping[str, Money])
+    assert_type(metrics.weighted_value(of, as_of=NOW, policy=["stage"]), metrics.WeightedValue)
+    assert_type(
+        metrics.pipeline_coverage(of, as_of=NOW, period=quarter, quota=Money(1, "EUR")),
+        metrics.Coverage,
+    )
+    assert_type(
+        metrics.velocity_attribution(of, before=quarter.preceding(), after=quarter),
+        metrics.Attribution,
+    )
+    assert_type(metrics.lead_response_time(people, as_of=NOW), metrics.ResponseTime)
+    assert_type(metrics.retention(of, period=quarter, as_of=NOW), metrics.Retention)
+    assert_type(metrics.slippage(of, as_of=NOW, period=quarter), metrics.Slippage)
+    assert_type(metrics.stalled(of, as_of=NOW, rule="age"), metrics.Stalled)
+    assert_type(metrics.win_rate_closed(of, as_of=NOW).to_dicts(), list[dict[str, object]])
+
+    metrics.funnel(people, as_of=NOW, pipeline=SIX_STAGES)  # type: ignore[arg-type]
+    metrics.weighted_value(of, as_of=NOW)  # type: ignore[call-overload]
+    metrics.pipeline_bridge(of)  # type: ignore[call-overload]
 
 
 def velocities(of: list[DealHistory]) -> None:

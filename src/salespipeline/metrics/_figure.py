@@ -3,18 +3,19 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal, localcontext
+from enum import StrEnum
 from fractions import Fraction
 from functools import update_wrapper
-from typing import Any, Generic, Protocol, TypeVar, cast, overload
+from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
 
 from attrs import field, frozen
 
-from salespipeline._doors import instance
-from salespipeline.errors import InvalidValueError, UnknownKeyError
-from salespipeline.intervals import Interval, check_level, wilson
+from salespipeline._doors import choice, gathered, instance, instances
+from salespipeline.errors import InvalidValueError, UnknownKeyError, brief
+from salespipeline.intervals import Interval, check_level, clustered, jeffreys, wilson
 from salespipeline.metrics._result import Groups, Plain, Result, plain, stamped
 from salespipeline.money import MINOR_UNITS, Money, exact, total
-from salespipeline.periods import Period, check_zone
+from salespipeline.periods import Period, check_zone, utc
 from salespipeline.tallies import Count, Moment, Tally
 
 H_contra = TypeVar("H_contra", contravariant=True)
@@ -38,6 +39,16 @@ class Number(Result):
         return f"{self.n:,}"
 
 
+class RateInterval(StrEnum):
+    """How the interval of a rate is computed where each record is a trial of its own."""
+
+    WILSON = "wilson"
+    JEFFREYS = "jeffreys"
+
+
+_PLAIN = {RateInterval.WILSON: wilson, RateInterval.JEFFREYS: jeffreys}
+
+
 @frozen
 class Rate(Result):
     """A share of a whole, with its counts and its interval.
@@ -45,19 +56,46 @@ class Rate(Result):
     Attributes:
         numerator: How many.
         denominator: Of how many.
-        interval: Wilson's interval, or None where the denominator is 0.
+        interval: Its interval, or None where the denominator is 0, or where its records are
+            clustered and there are fewer than 5 clusters.
+        clusters: In how many clusters they are, where the interval goes by them; else None.
     """
 
     numerator: int
     denominator: int
     interval: Interval | None
+    clusters: int | None = None
 
     columns = ("value", "numerator", "denominator", "interval")
 
+    def row(self) -> Plain:
+        """Its row; with the number of clusters where the interval goes by them."""
+        told = super().row()
+        return told if self.clusters is None else told | {"clusters": self.clusters}
+
     @classmethod
-    def of(cls, numerator: int, denominator: int, level: float = 0.95) -> "Rate":
-        """The rate of two counts, with Wilson's interval."""
-        return cls(numerator, denominator, wilson(numerator, denominator, level))
+    def of(
+        cls,
+        numerator: int,
+        denominator: int,
+        level: float = 0.95,
+        method: RateInterval | str = RateInterval.WILSON,
+    ) -> "Rate":
+        """The rate of two counts, with Wilson's interval or Jeffreys'."""
+        interval = _PLAIN[choice(RateInterval, method, "method")]
+        return cls(numerator, denominator, interval(numerator, denominator, level))
+
+    @classmethod
+    def of_clusters(cls, pairs: Iterable[tuple[int, int]], level: float = 0.95) -> "Rate":
+        """The rate of clusters, each with how many and of how many, and how far they differ.
+
+        Its interval is None with fewer than 5 clusters: too few to tell how far they differ.
+        """
+        counts = cast("tuple[tuple[int, int], ...]", instances(tuple, pairs, "pairs"))
+        interval = clustered(counts, level)
+        numerator, denominator = (sum(pair[place] for pair in counts) for place in (0, 1))
+        clusters = sum(1 for _, trials in counts if trials)
+        return cls(numerator, denominator, interval, clusters)
 
     @property
     def value(self) -> float | None:
@@ -67,10 +105,14 @@ class Rate(Result):
     def __str__(self) -> str:
         """The rate in percent, its counts and its interval."""
         counts = f"{self.numerator:,} of {self.denominator:,}"
-        if self.interval is None:
+        if self.value is None:
             return f"none ({counts})"
+        if self.clusters is not None:
+            counts += f" in {self.clusters:,} clusters"
+        if self.interval is None:
+            return f"{self.value:.1%} ({counts}; no interval)"
         low, high = self.interval.low or 0.0, self.interval.high or 0.0
-        return f"{self.numerator / self.denominator:.1%} ({counts}; {low:.1%} to {high:.1%})"
+        return f"{self.value:.1%} ({counts}; {low:.1%} to {high:.1%})"
 
 
 @frozen
@@ -102,7 +144,7 @@ class Amounts(Result):
         return plain({"n": self.n, "without_amount": self.without_amount, **sums})
 
     @classmethod
-    def of(cls, counts: Iterable[tuple[str | None, Count]]) -> "Amounts":
+    def of(cls, counts: Iterable[tuple[str | None, Count]]) -> Self:
         """The amounts of rows by currency."""
         sums: dict[str | None, Count] = {}
         for currency, count in counts:
@@ -147,6 +189,27 @@ class Amounts(Result):
             return None
         mean = Fraction(whole.amount) / (self.n - self.without_amount)
         return as_decimal(mean, MINOR_UNITS.get(whole.currency, 2) + 4)
+
+
+@frozen
+class AverageSize(Amounts):
+    """Amounts of which the mean was asked for, so that its rows tell it."""
+
+    def rows(self) -> list[Plain]:
+        """One row for each currency with the mean and the sum; and for those without amount."""
+        means = self._means()
+        return [row | {"mean": means.get(str(row["currency"]))} for row in Amounts.rows(self)]
+
+    def row(self) -> Plain:
+        """Their number, and the mean in a column for each currency."""
+        return plain({"n": self.n, "without_amount": self.without_amount, **self._means()})
+
+    def _means(self) -> dict[str, Decimal]:
+        """The mean of each currency, rounded to what it pays."""
+        return {
+            currency: Money.rounded(Fraction(amount.amount) / n, currency).amount
+            for currency, (n, amount) in self.by_currency.items()
+        }
 
 
 def as_decimal(number: Fraction, places: int) -> Decimal:
@@ -199,6 +262,44 @@ class Figure(Protocol[H_contra, T]):
     ) -> Groups[Hashable, T]: ...
 
 
+class RateFigure(Protocol[H_contra]):
+    """What every rate of a body of records can be asked with.
+
+    Beside what every figure takes: ``cluster``, a field whose values make the clusters that the
+    interval goes by, or ``interval``, wilson or jeffreys where each record is its own trial.
+    """
+
+    @overload
+    def __call__(
+        self,
+        records: "Iterable[H_contra] | Tally[Any]",
+        *,
+        as_of: datetime | None = None,
+        period: Period | None = None,
+        by: None = None,
+        cluster: str | None = None,
+        interval: RateInterval | str | None = None,
+        zone: tzinfo = UTC,
+        resolution: timedelta | None = None,
+        level: float = 0.95,
+    ) -> Rate: ...
+
+    @overload
+    def __call__(
+        self,
+        records: Iterable[H_contra],
+        *,
+        as_of: datetime,
+        period: Period | None = None,
+        by: str,
+        cluster: str | None = None,
+        interval: RateInterval | str | None = None,
+        zone: tzinfo = UTC,
+        resolution: timedelta | None = None,
+        level: float = 0.95,
+    ) -> Groups[Hashable, Rate]: ...
+
+
 @frozen
 class Counting(Generic[H_contra]):
     """How the records of a figure are counted.
@@ -208,12 +309,14 @@ class Counting(Generic[H_contra]):
         by_at: When a record's group is read.
         over: The column that a period selects from, or None where no period applies.
         durations: Whether zone and resolution matter to it.
+        clusters: Whether it can be counted by clusters.
     """
 
     count: Callable[..., Tally[Any]]
     by_at: Moment | None
     over: str | None
     durations: bool = False
+    clusters: bool = False
 
     def figure(self, finish: Callable[[Tally[Any], float], T]) -> "Figure[H_contra, T]":
         """Make a figure of records out of what finishes a tally."""
@@ -231,10 +334,53 @@ class Counting(Generic[H_contra]):
             options = self._options(zone, resolution)
             return self.measure(finish, records, as_of, period, by, level, **options)
 
-        update_wrapper(measured, finish, ("__module__", "__name__", "__qualname__", "__doc__"))
-        del measured.__wrapped__  # type: ignore[attr-defined] # its own signature is the one to show
-        measured.__annotations__["return"] = finish.__annotations__["return"]
-        return cast("Figure[H_contra, T]", measured)
+        named = _named_as(finish, measured, finish.__annotations__["return"])
+        return cast("Figure[H_contra, T]", named)
+
+    def rate(self, hits: Callable[[Any], bool | None]) -> "RateFigure[H_contra]":
+        """Make a rate of records out of what says of a row of the tally whether it is a hit.
+
+        Args:
+            hits: True for the rows in the numerator, None for those not in the denominator.
+        """
+
+        def measured(
+            records: Iterable[Any] | Tally[Any],
+            *,
+            as_of: datetime | None = None,
+            period: Period | None = None,
+            by: str | None = None,
+            cluster: str | None = None,
+            interval: RateInterval | str | None = None,
+            zone: tzinfo = UTC,
+            resolution: timedelta | None = None,
+            level: float = 0.95,
+        ) -> Rate | Groups[Hashable, Rate]:
+            options = self._options(zone, resolution) | self._clustering(cluster, interval)
+            asked = RateInterval.WILSON if interval is None else interval
+            method = choice(RateInterval, asked, "interval")
+
+            def finish(tally: Tally[Any], level: float) -> Rate:
+                found = ((row, hits(row), count.n) for row, count in tally.rows.items())
+                told = [(row, hit, n) for row, hit, n in found if hit is not None]
+                if cluster is not None:
+                    return Rate.of_clusters(_pairs(told), level)
+                numerator = sum(n for _, hit, n in told if hit)
+                return Rate.of(numerator, sum(n for _, _, n in told), level, method)
+
+            return self.measure(finish, records, as_of, period, by, level, **options)
+
+        return cast("RateFigure[H_contra]", _named_as(hits, measured, Rate))
+
+    def _clustering(self, cluster: object, interval: object) -> dict[str, object]:
+        if cluster is None:
+            return {}
+        if not self.clusters:
+            raise InvalidValueError("cluster", ("this figure is not counted by clusters",))
+        if interval is not None:
+            fault = f"{brief(interval)} takes each record for a trial of its own; clusters do not"
+            raise InvalidValueError("interval", (fault,))
+        return {"cluster": cluster}
 
     def _options(self, zone: tzinfo, resolution: timedelta | None) -> dict[str, object]:
         if self.durations:
@@ -256,7 +402,17 @@ class Counting(Generic[H_contra]):
         **options: object,
     ) -> T | Groups[Hashable, T]:
         """The figure of records or of a tally of them, or one for each group."""
-        check_level(level)
+        counted = isinstance(records, Tally)
+        gathered(
+            "figure",
+            "level",
+            *(() if counted else ("as_of",)),
+            *(("zone",) if "zone" in options else ()),
+            level=(check_level, level),
+            period=(_period, period),
+            as_of=(utc, None if counted else as_of),
+            zone=(_zone, options.get("zone")),
+        )
         if period is not None and self.over is None:
             raise InvalidValueError("period", ("this figure is of an instant, not of a period",))
         if isinstance(records, Tally):
@@ -269,6 +425,22 @@ class Counting(Generic[H_contra]):
         groups = tally.groups().items()
         results = {of: stamped(finish(part, level), tally.as_of, period) for of, part in groups}
         return Groups(results, tally.as_of, period)
+
+    def beside(
+        self,
+        finish: Callable[[Tally[Any], float], T],
+        records: Iterable[Any] | Tally[Any],
+        as_of: datetime | None,
+        period: Period | None,
+        by: str | None,
+        level: float,
+        /,
+        **options: object,
+    ) -> T | Groups[Hashable, T]:
+        """As `measure`, of a figure that itself takes the rows of a period from several columns."""
+        periods = () if period is None else (instance(Period, period, "period"),)
+        found = self.measure(finish, records, as_of, None, by, level, **options, periods=periods)
+        return stamped(found, None, period)
 
     def _counted(
         self,
@@ -301,6 +473,12 @@ class Counting(Generic[H_contra]):
             faults.append(f"it was counted in the zone {tally.zone}")
         if options.get("resolution") not in (None, tally.resolution):
             faults.append(f"it was counted with the resolution {tally.resolution or 'of days'}")
+        counted = dict(tally.settings)
+        faults += [
+            f"it was not counted with {name}={brief(options[name])}"
+            for name in ("cluster", "causes")
+            if options.get(name) and _settled(counted.get(name)) != options[name]
+        ]
         if by is not None:
             faults.append("it is counted already: give by= when counting, and use its groups()")
         if faults:
@@ -315,3 +493,37 @@ class Counting(Generic[H_contra]):
             raise UnknownKeyError("period of the tally", period, tally.periods)
         number, over = tally.periods.index(period), cast("str", self.over)
         return tally.where(lambda row: getattr(row, over) == number)
+
+
+def _period(value: object, name: str) -> Period:
+    return instance(Period, value, name)
+
+
+def _zone(value: object, _name: str) -> tzinfo:
+    return check_zone(cast("tzinfo", value))
+
+
+def _settled(setting: object) -> object:
+    """A setting of a tally as it was asked for: pairs were a mapping."""
+    return dict(cast("Any", setting)) if isinstance(setting, tuple) else setting
+
+
+def _pairs(told: Iterable[tuple[Any, bool, int]]) -> list[tuple[int, int]]:
+    """How many hits of how many each cluster has; a record without one is its own."""
+    clusters: dict[Hashable, tuple[int, int]] = {}
+    alone: list[tuple[int, int]] = []
+    for row, hit, n in told:
+        if row.cluster is None:
+            alone += [(int(hit), 1)] * n
+        else:
+            hits, of = clusters.get(row.cluster, (0, 0))
+            clusters[row.cluster] = hits + n * hit, of + n
+    return [*clusters.values(), *alone]
+
+
+def _named_as(shown: Callable[..., object], measured: Callable[..., object], gives: object) -> Any:
+    """What measures, under the name and the description of what a module's reader sees."""
+    update_wrapper(measured, shown, ("__module__", "__name__", "__qualname__", "__doc__"))
+    del measured.__wrapped__  # type: ignore[attr-defined] # its own signature is the one to show
+    measured.__annotations__["return"] = gives
+    return measured

@@ -1,16 +1,16 @@
 """What every result can tell of itself: its rows, its table, and when it was taken from where."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from html import escape
-from typing import ClassVar, Self, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeAlias, TypeVar, cast
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
 
 from salespipeline.intervals import Interval
+from salespipeline.metrics._showing import html, text
 from salespipeline.money import Money
 from salespipeline.periods import Period
 
@@ -40,8 +40,7 @@ class Result:
 
     def to_dicts(self) -> list[dict[str, object]]:
         """Its rows as plain values, for a DataFrame or JSON; all have the same columns."""
-        provenance = plain({"as_of": self.as_of, "period": self.period})
-        return [row | provenance for row in even(self.rows())]
+        return even(_provided(self, None, None))
 
     def rows(self) -> list[Plain]:
         """Its rows without when it was taken; one row, of its columns, if it says no more."""
@@ -54,10 +53,12 @@ class Result:
 
     def __str__(self) -> str:
         """Its rows as a table of text."""
-        return text(self.rows())
+        rows = even(self.rows())
+        return text(rows, _note(rows, self.left_out))
 
     def _repr_html_(self) -> str:
-        return html(self.rows(), _caption(type(self).__name__, self.as_of, self.period))
+        rows, caption = even(self.rows()), _caption(type(self).__name__, self.as_of, self.period)
+        return html(rows, caption, _note(rows, self.left_out))
 
 
 class Table(tuple[T, ...]):  # noqa: SLOT001 - slots cannot hold more than a tuple has
@@ -83,9 +84,12 @@ class Table(tuple[T, ...]):  # noqa: SLOT001 - slots cannot hold more than a tup
         return made
 
     def to_dicts(self) -> list[dict[str, object]]:
-        """Their rows as plain values, for a DataFrame or JSON; all have the same columns."""
-        provenance = plain({"as_of": self.as_of, "period": self.period})
-        return [row | provenance for row in self.rows()]
+        """Their rows as plain values, for a DataFrame or JSON; all have the same columns.
+
+        Each says when its own result was taken, and of which period it is.
+        """
+        told = (_provided(result, self.as_of, self.period) for result in self)
+        return even(row for rows in told for row in rows)
 
     def rows(self) -> list[Plain]:
         """Their rows without when they were taken."""
@@ -117,16 +121,23 @@ class Groups(dict[K, T]):
         self.as_of, self.period = as_of, period
 
     def to_dicts(self) -> list[dict[str, object]]:
-        """Their rows as plain values, the group first; all have the same columns."""
-        provenance = plain({"as_of": self.as_of, "period": self.period})
-        return [row | provenance for row in self.rows()]
+        """Their rows as plain values, the group first; all have the same columns.
+
+        Each says when its own result was taken, and of which period it is.
+        """
+        none = plain({"as_of": self.as_of, "period": self.period})
+        return even(
+            _of_group(group, row)
+            for group, one in self.items()
+            for row in _provided(one, self.as_of, self.period) or [_why(one) | none]
+        )
 
     def rows(self) -> list[Plain]:
-        """Their rows without when they were taken."""
+        """Their rows without when they were taken; one at least for each group."""
         return even(
-            plain({"group": group}) | {_within(name): value for name, value in row.items()}
+            _of_group(group, row)
             for group, one in self.items()
-            for row in _rows(one)
+            for row in _rows(one) or [_why(one)]
         )
 
     def __str__(self) -> str:
@@ -137,25 +148,81 @@ class Groups(dict[K, T]):
         return html(self.rows(), _caption("", self.as_of, self.period))
 
 
-def _within(name: str) -> str:
-    """The name of a column of a group's own; that of groups within it is another."""
-    return "subgroup" if name == "group" else name
+def _of_group(group: object, row: Plain) -> Plain:
+    """A row of a group; what its own groups are called by is another column."""
+    within = {"subgroup" if name == "group" else name: value for name, value in row.items()}
+    return plain({"group": group}) | within
 
 
 def _rows(result: object) -> list[Plain]:
-    tells = isinstance(result, Result | Table | Groups)
-    return cast("Result", result).rows() if tells else [plain({"n": result})]
+    """The rows of a result; where they do not tell what it left out, that too."""
+    if isinstance(result, Table | Groups):
+        return cast("Table[object]", result).rows()
+    if not isinstance(result, Result):
+        return [plain({"n": result})]
+    return [row if row.get("left_out") else row | _why(result) for row in even(result.rows())]
+
+
+def _why(result: object) -> Plain:
+    """What a result left out."""
+    return _left_out(result.left_out) if isinstance(result, Result) else {}
+
+
+def _note(rows: Iterable[Plain], left_out: Mapping[str, int]) -> str:
+    """A line on what was left out, where no row tells it."""
+    why = None if any(row.get("left_out") for row in rows) else _left_out(left_out)["left_out_why"]
+    return f"left out: {why}" if why else ""
+
+
+def _provided(result: object, as_of: datetime | None, period: Period | None) -> list[Plain]:
+    """The rows of a result with when it was taken from where: as it says, or else as given."""
+    if isinstance(result, Table | Groups):
+        return cast("Table[object]", result).to_dicts()
+    if isinstance(result, Result):
+        as_of, period = result.as_of or as_of, result.period or period
+    provenance = plain({"as_of": as_of, "period": period})
+    return [row | provenance for row in _rows(result)]
 
 
 def stamped(result: T, as_of: datetime | None, period: Period | None) -> T:
-    """The same result, saying the instant and the period that it is of."""
-    if isinstance(result, Result):
-        return cast("T", evolve(result, as_of=as_of, period=period))
-    if isinstance(result, Table | Groups):
-        several = cast("Table[object]", result)
-        several.as_of, several.period = as_of, period
-        return cast("T", several)
-    return result
+    """The same result, saying the instant and the period that it is of.
+
+    So does all that it is made of; what says its own already is left as it is.
+    """
+    if not isinstance(result, Result | Table | Groups):
+        return cast("T", _stamped_parts(result, as_of, period))
+    told = cast("Result", result)
+    at, of = told.as_of or as_of, told.period or period
+    if isinstance(result, Table):
+        several = (stamped(each, at, of) for each in cast("Table[object]", result))
+        return cast("T", Table(several, at, of))
+    if isinstance(result, Groups):
+        groups = cast("Groups[Hashable, object]", result).items()
+        return cast("T", Groups(((key, stamped(each, at, of)) for key, each in groups), at, of))
+    parts = {
+        each.name: _stamped_parts(getattr(told, each.name), at, of)
+        for each in fields(type(told))
+        if each.name not in _PROVENANCE
+    }
+    return cast("T", evolve(told, as_of=at, period=of, **cast("Any", parts)))
+
+
+def _stamped_parts(value: object, as_of: datetime | None, period: Period | None) -> object:
+    """What a result is made of, with the results in it stamped."""
+    if isinstance(value, Result | Table | Groups):
+        return stamped(cast("object", value), as_of, period)
+    if type(value) is tuple:
+        several = cast("tuple[object, ...]", value)
+        if several and isinstance(several[0], Result):
+            return tuple(stamped(each, as_of, period) for each in several)
+    elif type(value) is dict:
+        named = cast("dict[Hashable, object]", value)
+        if any(isinstance(each, Result) for each in named.values()):
+            return {key: stamped(each, as_of, period) for key, each in named.items()}
+    return cast("object", value)
+
+
+_PROVENANCE = ("left_out", "as_of", "period")
 
 
 def plain(told: Mapping[str, object]) -> Plain:
@@ -223,61 +290,3 @@ def _caption(what: str, as_of: datetime | None, period: Period | None) -> str:
         "" if as_of is None else f"as of {as_of.isoformat()}",
     ]
     return ", ".join(part for part in parts if part)
-
-
-def _told(rows: Sequence[Plain]) -> list[str]:
-    """The columns that say something in one of the rows."""
-    if not rows:
-        return []
-    said = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-    nothing = all(not row.get("left_out") for row in rows)
-    return [name for name in said if not (nothing and name == "left_out")]
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int | Decimal) else str(value)
-
-
-def text(rows: Sequence[Plain]) -> str:
-    """Rows as an aligned table of text; a single row as a list of its columns."""
-    columns = _told(rows)
-    if len(rows) == 1:
-        width = max(map(len, columns), default=0)
-        return "\n".join(f"{name:<{width}}  {_cell(rows[0][name])}" for name in columns)
-    lines = [columns, *([_cell(row[name]) for name in columns] for row in rows)]
-    return "\n".join(_aligned(lines, rows, columns)) if columns else "nothing"
-
-
-def _aligned(
-    lines: Sequence[Sequence[str]], rows: Sequence[Plain], columns: Sequence[str]
-) -> Iterator[str]:
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
-    numbers = [
-        all(isinstance(row[name], int | float | Decimal | None) for row in rows) for name in columns
-    ]
-    for line in lines:
-        cells = (
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(line, widths, numbers, strict=True)
-        )
-        yield "  ".join(cells).rstrip()
-
-
-def html(rows: Sequence[Plain], caption: str) -> str:
-    """Rows as an HTML table; every text in it is escaped."""
-    columns = _told(rows)
-    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(_cell(row[name]))}</td>" for name in columns) + "</tr>"
-        for row in rows
-    )
-    return (
-        f"<table><caption>{escape(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )

@@ -20,8 +20,16 @@ _NOW = Counting[ContactHistory](people, Moment.AS_OF, None)
 def leads(tally: Tally[Person], _level: float) -> Number:
     """The number of leads: contacts whose furthest stage is lead or beyond.
 
-    A contact that skipped the lead stage counts. A period selects by cohort, the period of the
-    first event at lead or beyond; a group is the one of that instant.
+    A contact that skipped the lead stage counts. A group is the one of the first event at lead
+    or beyond.
+
+    Definition:
+        Formula: the count of contacts with a recorded stage of lead or beyond.
+        Denominator: none.
+        Window: the first event at lead or beyond in the period; all time without one.
+        Bias: grows with imports and duplicates: merge records of one person first.
+        Elsewhere: HubSpot's funnel report of "all stages" has only those who passed the stages
+            in order.
 
     Returns:
         The number; 0 where there is none.
@@ -66,6 +74,13 @@ def qualified_leads(
 ) -> Rate | Groups[Hashable, Rate]:
     """Qualified leads among all leads: the numerator is their number.
 
+    Definition:
+        Formula: leads at the stage or beyond ÷ leads.
+        Denominator: contacts at lead or beyond.
+        Window: the first event at lead or beyond in the period; all time without one.
+        Bias: young leads have had less time; compare cohorts of like age.
+        Elsewhere: HubSpot's funnel report of "all stages" loses those who skipped the stage.
+
     Args:
         contacts: The histories of contacts, or a tally of people.
         as_of: The instant to judge from.
@@ -92,9 +107,15 @@ def qualified_leads(
 def close_ratio(tally: Tally[Person], level: float) -> Rate:
     """Customers among leads.
 
-    The numerator are leads that have become customers by the instant, the denominator all leads.
-    Young leads have had less time: compare cohorts of like age (`close_ratio_by_cohort`).
-    A period selects by cohort; a group is the one of the first event at lead or beyond.
+    A group is the one of the first event at lead or beyond.
+
+    Definition:
+        Formula: leads that became customers by the instant ÷ leads.
+        Denominator: contacts at lead or beyond.
+        Window: the first event at lead or beyond in the period; all time without one.
+        Bias: low for young leads, which have had less time: see `close_ratio_by_cohort`.
+        Elsewhere: Oracle's "conversion rate" is of deals created; Kellblog's "close rate" is of
+            sales-accepted leads in the period in which they close.
 
     Returns:
         The rate; without any lead its value and interval are None.
@@ -114,6 +135,13 @@ def close_ratio_by_cohort(
 ) -> Groups[Period, Rate]:
     """Customers among leads for each cohort, in the order of the periods.
 
+    Definition:
+        Formula: leads of the cohort that became customers by the instant ÷ leads of the cohort.
+        Denominator: contacts whose first event at lead or beyond lies in the cohort's period.
+        Window: one cohort per period.
+        Bias: the last cohorts are low, since their leads have had less time.
+        Elsewhere: most dashboards divide the customers of a month by the leads of the same month.
+
     Args:
         contacts: The histories of contacts.
         as_of: The instant to judge from.
@@ -131,6 +159,13 @@ def contacts_by_lifecycle_stage(
     tally: Tally[Person], _level: float
 ) -> Groups[LifecycleStage | None, int]:
     """The number of contacts at each lifecycle stage, as of the instant.
+
+    Definition:
+        Formula: the count of contacts by their furthest recorded stage.
+        Denominator: none.
+        Window: the instant.
+        Bias: a furthest stage is never left: a customer who went stays one.
+        Elsewhere: HubSpot sorts "other" behind every stage; here it is no stage.
 
     Returns:
         One entry per stage, in order, zeros included; None, for contacts on no stage, is last.
@@ -170,6 +205,13 @@ def contacts_by_lead_status(
     scheme: StatusScheme | None = None,
 ) -> Groups[str, int] | Groups[Hashable, Groups[str, int]]:
     """The number of contacts in each lead status, as of the instant.
+
+    Definition:
+        Formula: the count of contacts by the lead status in force.
+        Denominator: none.
+        Window: the instant.
+        Bias: none known.
+        Elsewhere: Salesforce's lead status is a list of its own that marks one as converted.
 
     Args:
         contacts: The histories of contacts, or a tally of people.

@@ -1,28 +1,33 @@
 """How likely each way to end is by an age, where there are several."""
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from math import sqrt
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from math import prod, sqrt
 from operator import attrgetter
-from typing import cast
+from typing import cast, overload
 
 from attrs import field, frozen
 
 from salespipeline.errors import UnknownKeyError, WrongTypeError
+from salespipeline.history import DealHistory
 from salespipeline.intervals import Interval, check_level, wilson_share
-from salespipeline.metrics._result import Plain, Result, plain
+from salespipeline.metrics._result import Groups, Plain, Result, plain
 from salespipeline.metrics.outcomes import (
     CREATED,
-    ages_of,
+    ages_ended,
     check_age,
+    distinct,
     risk_sets,
     usable,
 )
+from salespipeline.periods import Period
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Tally
+from salespipeline.tallies._lifetimes import Causes, check_causes
 
 _SMALL = 1e-12
+_FEW = 10
 
 
 @frozen
@@ -55,7 +60,8 @@ class Incidence(Result):
 
     The Aalen-Johansen estimate: what is open is at risk up to its age, and what ended otherwise
     can no longer end so. The shares of all causes, and of what is still there, sum to 1. Taking
-    other causes for open, as one less a survival curve of a single cause does, says too much.
+    other causes for open, as one less a survival curve of a single cause does, says too much:
+    that figure is there as `naive_at`.
 
     Attributes:
         causes: The causes, in order.
@@ -118,10 +124,7 @@ class Incidence(Result):
         >>> round(curve.at("won", 6), 4), round(curve.at("lost", 6), 4)
         (0.4, 0.4)
         """
-        given: object = lives
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise WrongTypeError("lives", "several pairs of an age and a cause or None", given)
-        counts = Counter(map(_check_life, cast("Iterable[object]", given)))
+        counts = distinct(lives, _check_life, "pairs of an age and a cause or None")
         causes = tuple(dict.fromkeys(cause for _, _, cause in counts if cause is not None))
         return cls.of_counts(counts, causes=causes, level=level)
 
@@ -168,6 +171,35 @@ class Incidence(Result):
         shares = [self.at(cause, day) for cause in self.causes]
         beyond = check_age(day) > (-1 if self.last_day is None else self.last_day)
         return None if beyond else max(0.0, 1 - sum(share or 0.0 for share in shares))
+
+    def quantile(self, cause: str, share: float) -> float | None:
+        """The first age by which at least a share ended by a cause; None where that is not reached.
+
+        The shares of a cause need not come near 1: a quarter of deals may never be won, however
+        long one waits.
+
+        Raises:
+            UnknownKeyError: There is no such cause.
+            SalesPipelineError: The share is not between 0 and 1.
+        """
+        self._check(cause)
+        least = check_level(share, "share") - _SMALL
+        return next((each.day for each in self.endings if each.incidence[cause] >= least), None)
+
+    def naive_at(self, cause: str, day: float) -> float | None:
+        """One less the survival of a single cause, others taken for open: it says too much.
+
+        It is the share that would end by the cause if nothing ever ended otherwise, which is not
+        what happens: the naive figures of all causes may sum to more than 1. Kept beside `at` to
+        show by how much tools that compute it overstate.
+
+        Source: Scrucca, Santucci and Aversa, Bone Marrow Transplantation 40 (2007) 381-387.
+        """
+        if self.at(cause, day) is None:
+            return None
+        return 1 - prod(
+            1 - each.ended[cause] / each.at_risk for each in self.endings if each.day <= day
+        )
 
     def at_risk(self, day: float) -> int:
         """How many were still there at the last ending up to an age; all before the first one.
@@ -237,21 +269,208 @@ def _endings(
         yield Ending(day, at_risk, ended, before, shares)
 
 
-@CREATED.figure
-def cumulative_incidence(tally: Tally[Lifetime], level: float) -> Incidence:
+@overload
+def cumulative_incidence(
+    records: Iterable[DealHistory] | Tally[Lifetime],
+    *,
+    as_of: datetime | None = None,
+    period: Period | None = None,
+    by: None = None,
+    causes: Mapping[str, Collection[str]] | None = None,
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+    level: float = 0.95,
+) -> Incidence: ...
+
+
+@overload
+def cumulative_incidence(
+    records: Iterable[DealHistory],
+    *,
+    as_of: datetime,
+    period: Period | None = None,
+    by: str,
+    causes: Mapping[str, Collection[str]] | None = None,
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+    level: float = 0.95,
+) -> Groups[Hashable, Incidence]: ...
+
+
+def cumulative_incidence(
+    records: Iterable[DealHistory] | Tally[Lifetime],
+    *,
+    as_of: datetime | None = None,
+    period: Period | None = None,
+    by: str | None = None,
+    causes: Mapping[str, Collection[str]] | None = None,
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+    level: float = 0.95,
+) -> Incidence | Groups[Hashable, Incidence]:
     """The win rate as a curve: the share won, and the share lost, by each age of a deal.
 
-    Open deals are at risk up to their age, so that young cohorts are not taken for bad ones and
-    growth changes nothing; deals whose history begins late are at risk from there on. A period
-    selects deals created in it; a group is the one at creation.
+    A period selects deals created in it; a group is the one at creation. The counts of groups add
+    up to those of all; their curves do not.
+
+    Definition:
+        Formula: F(t) = Σ S(before) × won ÷ at risk over the days up to t, S being the share still
+            open; for each way to end alike.
+        Denominator: on each day the deals still open just before it, from the age on at which
+            they were first seen.
+        Window: creation in the period; all time without one.
+        Bias: none by growth, by slow losses or by losses that nobody marks, where open deals are
+            like closed ones of the same age.
+        Elsewhere: funnelcast's "win rates are curves"; no vendor known.
+
+    Args:
+        records: The histories of deals, or a tally of lifetimes, which has the causes that it was
+            counted with.
+        as_of: The instant to judge from.
+        period: The period that the deals were created in; all time if not given.
+        by: A field of the deal to group by.
+        causes: Further ways to end beside won and lost, each with the reasons of a lost deal that
+            mean it, such as ``{"no_decision": ["no decision", "budget frozen"]}``; a loss for
+            another reason, or none, stays lost.
+        zone: The zone whose calendar dates make days.
+        resolution: A finer unit of duration, of elapsed time; calendar days if not given.
+        level: The confidence of the intervals.
 
     Returns:
-        The curves of ``won`` and ``lost``. Deals without a usable age are left out, by reason.
+        The curves of ``won``, ``lost`` and the causes given. Deals without a usable age are left
+        out, by reason.
+
+    Source: Aalen and Johansen, Scandinavian Journal of Statistics 5 (1978) 141-150.
     """
-    ages, left_out = ages_of(tally)
-    counts = {
-        (entry, age, None if outcome is Outcome.OPEN else outcome.value): n
-        for (entry, age, outcome), n in ages.items()
-    }
-    causes = (Outcome.WON.value, Outcome.LOST.value)
+    options = {"zone": zone, "resolution": resolution, "causes": dict(check_causes(causes))}
+    return CREATED.measure(_curves, records, as_of, period, by, level, **options)
+
+
+def _curves(tally: Tally[Lifetime], level: float) -> Incidence:
+    counts, left_out = ages_ended(tally, _ending_of)
+    further = cast("Causes", dict(tally.settings).get("causes", ()))
+    causes = (Outcome.WON.value, Outcome.LOST.value, *(name for name, _ in further))
     return Incidence.of_counts(counts, causes=causes, level=level, left_out=left_out)
+
+
+def _ending_of(row: Lifetime) -> str | None:
+    return None if row.outcome is Outcome.OPEN else row.cause or row.outcome.value
+
+
+@frozen
+class WinProbability(Result):
+    """The share of deals won within so many days of creation.
+
+    Attributes:
+        value: The share, from 0 to 1; None where no deal was seen for so long.
+        interval: Its interval, or None where there is no value.
+        horizon_days: The days.
+        n: How many deals were looked at.
+        at_risk: How many of them were still open on the last of these days.
+        few_at_risk: Whether fewer than 10 were, though not all is known: the interval is then
+            wide, and a few deals move the share.
+    """
+
+    value: float | None
+    interval: Interval | None
+    horizon_days: float
+    n: int
+    at_risk: int
+    few_at_risk: bool
+
+    columns = ("value", "interval", "horizon_days", "n", "at_risk", "few_at_risk")
+
+
+@overload
+def win_probability(
+    records: Iterable[DealHistory] | Tally[Lifetime],
+    *,
+    as_of: datetime | None = None,
+    horizon_days: float,
+    period: Period | None = None,
+    by: None = None,
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+    level: float = 0.95,
+) -> WinProbability: ...
+
+
+@overload
+def win_probability(
+    records: Iterable[DealHistory],
+    *,
+    as_of: datetime,
+    horizon_days: float,
+    period: Period | None = None,
+    by: str,
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+    level: float = 0.95,
+) -> Groups[Hashable, WinProbability]: ...
+
+
+def win_probability(
+    records: Iterable[DealHistory] | Tally[Lifetime],
+    *,
+    as_of: datetime | None = None,
+    horizon_days: float,
+    period: Period | None = None,
+    by: str | None = None,
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+    level: float = 0.95,
+) -> WinProbability | Groups[Hashable, WinProbability]:
+    """The share of deals won within so many days of creation, with open deals counted as open.
+
+    One number of `cumulative_incidence`, for where a curve is too much: the third win rate beside
+    `win_rate_closed` and `win_rate_created`. A period selects deals created in it; a group is the
+    one at creation.
+
+    Definition:
+        Formula: F(horizon) of the curve of won deals.
+        Denominator: on each day up to the horizon the deals still open just before it.
+        Window: creation in the period; all time without one.
+        Bias: none by growth, by slow losses or by losses that nobody marks; it says nothing of
+            what is won after the horizon.
+        Elsewhere: the D-day close rate; no vendor known.
+
+    Args:
+        records: The histories of deals, or a tally of lifetimes.
+        as_of: The instant to judge from.
+        horizon_days: Within how many days, such as 365.
+        period: The period that the deals were created in; all time if not given.
+        by: A field of the deal to group by.
+        zone: The zone whose calendar dates make days.
+        resolution: A finer unit of duration, of elapsed time; calendar days if not given.
+        level: The confidence of the interval.
+
+    Returns:
+        The share with its interval; None where no deal was seen for so long and some are open.
+
+    Raises:
+        SalesPipelineError: The horizon is no number from 0 on.
+    """
+    horizon = check_age(horizon_days, "horizon_days")
+
+    def finish(tally: Tally[Lifetime], level: float) -> WinProbability:
+        return _within(_curves(tally, level), tally, horizon)
+
+    options = {"zone": zone, "resolution": resolution}
+    return CREATED.measure(finish, records, as_of, period, by, level, **options)
+
+
+def _within(curve: Incidence, tally: Tally[Lifetime], horizon: float) -> WinProbability:
+    won, last = Outcome.WON.value, curve.last_day
+    counts, _ = usable(ages_ended(tally, _ending_of)[0], None)
+    at_risk = sum(n for (entry, age, _), n in counts.items() if entry <= horizon <= age)
+    whole = all(not entry and (by or age >= horizon) for entry, age, by in counts)
+    day = last if last is not None and whole and last < horizon else horizon
+    return WinProbability(
+        curve.at(won, day),
+        curve.interval_at(won, day),
+        horizon,
+        curve.n,
+        at_risk,
+        at_risk < _FEW and not whole,
+        left_out=curve.left_out,
+    )

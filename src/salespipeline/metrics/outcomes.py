@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from math import sqrt
 from operator import attrgetter
@@ -13,50 +13,72 @@ from attrs import frozen
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.history import DealHistory
 from salespipeline.intervals import Interval, check_level, log_log, normal_quantile
-from salespipeline.metrics._figure import Counting, Rate
-from salespipeline.metrics._result import Plain, Result, plain
+from salespipeline.metrics._figure import Counting
+from salespipeline.metrics._result import Plain, Result, Table, plain
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
 
-CLOSED = Counting[DealHistory](lifetimes, Moment.CLOSING, "closed", durations=True)
-CREATED = Counting[DealHistory](lifetimes, Moment.CREATION, "created", durations=True)
+CLOSED = Counting[DealHistory](lifetimes, Moment.CLOSING, "closed", durations=True, clusters=True)
+CREATED = Counting[DealHistory](
+    lifetimes, Moment.CREATION, "created", durations=True, clusters=True
+)
 
 C = TypeVar("C")
 
 _TOLERANCE = 1e-12
 
 
-@CLOSED.figure
-def win_rate_closed(tally: Tally[Lifetime], level: float) -> Rate:
+@CLOSED.rate
+def win_rate_closed(row: Lifetime) -> bool | None:
     """Won deals among closed ones: the figure that most dashboards call the win rate.
 
-    Open deals are in neither count, so it moves with growth, with slow losses and with losses
-    that nobody marks, even where selling does not change.
-    A period selects deals closed in it; a group is the one at closing.
+    Open deals are in neither count. A period selects deals closed in it; a group, and a cluster,
+    is the one at closing.
+
+    Definition:
+        Formula: won ÷ (won + lost).
+        Denominator: deals closed in the period; a reopened deal is open.
+        Window: closing in the period; all time without one.
+        Bias: moves with growth, with slow losses and with losses that nobody marks, since open
+            deals are in neither count: from .22 to .33 where the truth is .25 and selling does
+            not change. `cumulative_incidence` and `win_probability` do not.
+        Elsewhere: Oracle and most tools mean this by "win rate"; fivetran's dbt_salesforce takes
+            amounts; Zoho's Motivator adds overdue and old deals to the denominator.
+
+    With ``cluster``, a field such as ``account`` or ``owner``, the interval goes by how far its
+    clusters differ, and is None with fewer than 5 of them; a deal without a value is a cluster of
+    its own. Without it each deal is a trial of its own, and ``interval`` says ``wilson``, which it
+    is if not given, or ``jeffreys``.
 
     Returns:
         The rate; where nothing closed its value and interval are None.
+
+    Source: Newcombe, Statistics in Medicine 17 (1998) 857-872, and Brown, Cai and DasGupta,
+        Statistical Science 16 (2001) 101-133, for the intervals.
     """
-    won, lost = _ended(tally, Outcome.WON), _ended(tally, Outcome.LOST)
-    return Rate.of(won, won + lost, level)
+    return None if row.outcome is Outcome.OPEN else row.outcome is Outcome.WON
 
 
-@CREATED.figure
-def win_rate_created(tally: Tally[Lifetime], level: float) -> Rate:
+@CREATED.rate
+def win_rate_created(row: Lifetime) -> bool | None:
     """Won deals among all deals created; open ones count as not won yet.
 
-    Young deals have had less time, so it is low for a young cohort.
-    A period selects deals created in it; a group is the one at creation. A deal whose beginning
-    is known only to have been by then counts.
+    A period selects deals created in it; a group, and a cluster, is the one at creation. A deal
+    whose beginning is known only to have been by then counts.
+
+    Definition:
+        Formula: won ÷ created.
+        Denominator: all deals created in the period, those still open included.
+        Window: creation in the period; all time without one.
+        Bias: low for a young cohort, whose deals have had less time; compare cohorts of like age.
+        Elsewhere: Oracle's Salesforce metrics call this "conversion rate"; others "close rate".
+
+    ``cluster`` and ``interval`` are as in `win_rate_closed`.
 
     Returns:
         The rate; without any deal its value and interval are None.
     """
-    return Rate.of(_ended(tally, Outcome.WON), tally.n, level)
-
-
-def _ended(tally: Tally[Lifetime], outcome: Outcome) -> int:
-    return sum(count.n for row, count in tally.rows.items() if row.outcome is outcome)
+    return row.outcome is Outcome.WON
 
 
 @frozen
@@ -141,10 +163,7 @@ class Survival(Result):
         >>> curve.at(13), curve.median
         (0.5, 13)
         """
-        given: object = lives
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise WrongTypeError("lives", "several pairs of an age and whether it ended", given)
-        counts = Counter(map(_check_life, cast("Iterable[object]", given)))
+        counts = distinct(lives, _check_life, "pairs of an age and whether it ended")
         return cls.of_counts(counts, level=level)
 
     @classmethod
@@ -193,9 +212,30 @@ class Survival(Result):
         return None if step is None else self._band(step)
 
     def quantile(self, share: float) -> float | None:
-        """The first age by which at least so large a share ended; None where it is not reached."""
-        bound = 1 - check_level(share) + _TOLERANCE
+        """The first age by which at least so large a share ended; None where it is not reached.
+
+        A share lasting that is off by no more than 1e-12 counts as reached, so that rounding
+        moves nothing. Where the curve stands at exactly that share up to its next step, R's
+        ``survfit`` says the middle between the two ages; this says the first.
+        """
+        bound = 1 - check_level(share, "share") + _TOLERANCE
         return next((step.day for step in self.steps if step.survival <= bound), None)
+
+    def quantile_interval(self, share: float) -> Interval | None:
+        """The interval of a quantile, by inverting the log-log band.
+
+        Its ends are None where the data leave them open: a step at which nothing lasts any
+        longer has no interval, and bounds nothing. Without any step it is None.
+
+        Source: Brookmeyer and Crowley, Biometrics 38 (1982) 29-41.
+        """
+        bound = 1 - check_level(share, "share") + _TOLERANCE
+        if not self.steps:
+            return None
+        bands = [(step.day, self._band(step)) for step in self.steps]
+        low = next((day for day, band in bands if band and (band.low or 0) <= bound), None)
+        high = next((day for day, band in bands if band and (band.high or 0) <= bound), None)
+        return Interval(low, high, self.level, "log-log")
 
     @property
     def median(self) -> float | None:
@@ -204,17 +244,20 @@ class Survival(Result):
 
     @property
     def median_interval(self) -> Interval | None:
-        """The interval of the median, by inverting the log-log band.
+        """The interval of the median, as `quantile_interval` says it."""
+        return self.quantile_interval(0.5)
 
-        Its ends are None where the data leave them open: a step at which nothing lasts any
-        longer has no interval, and bounds nothing. Without any step it is None.
+    def hazards(self) -> Table["Hazard"]:
+        """How likely what lasted until a day ends on it, day by day, and all of it together.
+
+        Source: Nelson, Technometrics 14 (1972) 945-966; Aalen, Annals of Statistics 6 (1978)
+            701-726, for the sum and its error.
+
+        >>> hazards = Survival.of([(9, True), (13, True), (13, False), (18, True)]).hazards()
+        >>> [(each.day, round(each.hazard, 3), round(each.cumulative, 3)) for each in hazards]
+        [(9, 0.25, 0.25), (13, 0.333, 0.583), (18, 1.0, 1.583)]
         """
-        if not self.steps:
-            return None
-        bands = [(step.day, self._band(step)) for step in self.steps]
-        low = next((day for day, band in bands if band and (band.low or 0) <= 0.5), None)
-        high = next((day for day, band in bands if band and (band.high or 0) <= 0.5), None)
-        return Interval(low, high, self.level, "log-log")
+        return Table(_hazards(self.steps), self.as_of, self.period)
 
     def restricted_mean(self, days: float) -> "RestrictedMean | None":
         """The mean age up to a horizon: the area under the curve; what lasts longer counts as it.
@@ -257,6 +300,39 @@ class Survival(Result):
 
 
 @frozen
+class Hazard(Result):
+    """How likely what lasted until a day ends on it.
+
+    Attributes:
+        day: The age in days.
+        at_risk: How many were there and could end on that day.
+        ended: How many did.
+        hazard: The share of them.
+        cumulative: The hazards up to and with that day together, the Nelson-Aalen estimate; it
+            may be more than 1.
+        error: The standard error of that sum, by Aalen's formula.
+    """
+
+    day: float
+    at_risk: int
+    ended: int
+    hazard: float
+    cumulative: float
+    error: float
+
+    columns = ("day", "at_risk", "ended", "hazard", "cumulative", "error")
+
+
+def _hazards(steps: Iterable[Step]) -> Iterator[Hazard]:
+    cumulative, variance = 0.0, 0.0
+    for step in steps:
+        hazard = step.ended / step.at_risk
+        cumulative += hazard
+        variance += hazard / step.at_risk
+        yield Hazard(step.day, step.at_risk, step.ended, hazard, cumulative, sqrt(variance))
+
+
+@frozen
 class RestrictedMean(Result):
     """A mean up to a horizon.
 
@@ -282,6 +358,28 @@ class RestrictedMean(Result):
         return Interval(low, high, self.level, "normal")
 
 
+def distinct(
+    lives: object, check: Callable[[object], tuple[float, float, C]], kind: str
+) -> Counter[tuple[float, float, C]]:
+    """How many of each life there are; each is checked once, since of a million many are alike.
+
+    Raises:
+        WrongTypeError: There are not several of them.
+    """
+    if isinstance(lives, str) or not isinstance(lives, Iterable):
+        raise WrongTypeError("lives", f"several {kind}", lives)
+    several = cast("Iterable[object]", lives)
+    given = several if isinstance(several, list | tuple) else list(several)
+    try:
+        alike = Counter(given)
+    except TypeError:  # lists do as pairs, and cannot be counted as they are
+        return Counter(map(check, given))
+    counts = Counter[tuple[float, float, C]]()
+    for life, n in alike.items():
+        counts[check(life)] += n
+    return counts
+
+
 def _check_life(life: object) -> tuple[float, float, bool]:
     """The age first seen, the age, and whether it ended, of what was given."""
     parts = list(cast("Iterable[object]", life)) if isinstance(life, tuple | list) else []
@@ -292,7 +390,7 @@ def _check_life(life: object) -> tuple[float, float, bool]:
     return check_age(entry), check_age(parts[0]), bool(ended)
 
 
-def check_age(age: object) -> float:
+def check_age(age: object, name: str = "age") -> float:
     """An age in days.
 
     Raises:
@@ -300,9 +398,9 @@ def check_age(age: object) -> float:
         InvalidValueError: It is negative or infinite.
     """
     if isinstance(age, bool) or not isinstance(age, int | float):
-        raise WrongTypeError("age", "a number of days", age)
+        raise WrongTypeError(name, "a number of days", age)
     if not 0 <= age < float("inf"):
-        raise InvalidValueError("age", (f"{brief(age)} is not a number from 0 on",))
+        raise InvalidValueError(name, (f"{brief(age)} is not a number from 0 on",))
     return age
 
 
@@ -355,8 +453,19 @@ def _steps(counts: Mapping[tuple[float, float, bool], int]) -> Iterator[Step]:
 def time_to_close(tally: Tally[Lifetime], level: float) -> Survival:
     """How long deals take until they are won or lost, with open deals counted as still open.
 
-    The mean of closed deals alone is too short, the more so the younger the pipeline; this is
-    not. A period selects deals created in it; a group is the one at creation.
+    A period selects deals created in it; a group is the one at creation. The curves of groups do
+    not add up to that of all, though their counts do.
+
+    Definition:
+        Formula: S(t) = ∏ (1 - ended ÷ at risk) over the days up to t; the median is the first
+            day with S ≤ ½.
+        Denominator: on each day the deals still open just before it, from the age on at which
+            they were first seen.
+        Window: creation in the period; all time without one.
+        Bias: none where open deals are like closed ones of the same age; losses that nobody
+            marks look patient for ever. The mean of closed deals alone, beside it, is too short,
+            the more so the younger the pipeline.
+        Elsewhere: no vendor known; the "sales cycle" of tools is `cycle_length`.
 
     Returns:
         The curve of the share still open after so many days; its median is the censoring-aware
@@ -378,14 +487,21 @@ def ages_of(
     tally: Tally[Lifetime],
 ) -> tuple[Counter[tuple[float, float, Outcome]], Counter[str]]:
     """How many have each (entry, age, outcome), in days; and how many have no age, by reason."""
-    counts: Counter[tuple[float, float, Outcome]] = Counter()
+    return ages_ended(tally, attrgetter("outcome"))
+
+
+def ages_ended(
+    tally: Tally[Lifetime], by: Callable[[Lifetime], C]
+) -> tuple[Counter[tuple[float, float, C]], Counter[str]]:
+    """How many have each (entry, age, what they ended by); and how many have no age, by reason."""
+    counts: Counter[tuple[float, float, C]] = Counter()
     left_out: Counter[str] = Counter()
     days = days_per_unit(tally)
     for row, count in tally.rows.items():
         if row.age is None:
             left_out[str(row.why)] += count.n
         else:
-            counts[row.entry * days, row.age * days, row.outcome] += count.n
+            counts[row.entry * days, row.age * days, by(row)] += count.n
     return counts, left_out
 
 

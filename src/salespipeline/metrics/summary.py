@@ -5,6 +5,7 @@ from attrs import frozen
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts, Counting, Rate
 from salespipeline.metrics._result import Result
+from salespipeline.metrics.durations import Durations, cycle_length, deal_lifetime
 from salespipeline.metrics.outcomes import (
     Survival,
     time_to_close,
@@ -12,7 +13,6 @@ from salespipeline.metrics.outcomes import (
     win_rate_created,
 )
 from salespipeline.metrics.value import average_deal_size
-from salespipeline.metrics.velocity import Durations, cycle_length, deal_lifetime
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
 
@@ -53,7 +53,15 @@ class Summary(Result):
 
 @_NOW.figure
 def summary(tally: Tally[Lifetime], level: float) -> Summary:
-    """The usual figures of deals as of an instant, from one count; groups are as of then."""
+    """The usual figures of deals as of an instant, from one count; groups are as of then.
+
+    Definition:
+        Formula: each figure as in the function of its name.
+        Denominator: as there.
+        Window: all time up to the instant.
+        Bias: as there; `win_rate_closed` and `cycle_length` leave open deals out.
+        Elsewhere: as there.
+    """
     rows = tally.rows.items()
     standing = {
         outcome: sum(count.n for row, count in rows if row.outcome is outcome)

@@ -5,14 +5,16 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any, Generic, Self, TypeAlias, TypeVar
+from operator import attrgetter
+from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
 from salespipeline._folds import ATTRIBUTE
+from salespipeline._lives import Life, life_of
 from salespipeline._record import Record
 from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError
-from salespipeline.events import Event
+from salespipeline.events import Event, FieldSet, Merged, OwnerChanged
 from salespipeline.history import Course, DealHistory, History, course
 from salespipeline.money import Money
 from salespipeline.periods import Period, check_zone, on
@@ -34,6 +36,7 @@ class Why(StrEnum):
     START_UNKNOWN = "start_unknown"
     NEGATIVE_DURATION = "negative_duration"
     ENTRY_UNKNOWN = "entry_unknown"
+    NEVER_ENTERED = "never_entered"
 
 
 @frozen
@@ -122,21 +125,45 @@ H = TypeVar("H", bound=History[Any, Any])
 
 def several(histories: Iterable[H], kind: type[H]) -> Iterable[H]:
     if isinstance(histories, str) or not isinstance(histories, Iterable):
-        raise WrongTypeError("histories", f"several {kind.__name__} values", histories)
+        raise stranger(kind, histories)
     return histories
+
+
+def stranger(kind: type[History[Any, Any]], value: object) -> WrongTypeError:
+    """What says that something is not among the histories of a kind."""
+    name = f"{kind.__name__.removesuffix('History').lower()}s"
+    return WrongTypeError(name, f"several {kind.__name__} values", value)
+
+
+def not_deals(value: object) -> WrongTypeError:
+    return stranger(DealHistory, value)
 
 
 def courses(deals: Iterable[DealHistory], at: datetime) -> Iterator[Course]:
     """The course of each deal that was there at an instant in UTC, up to that instant."""
     for deal in several(deals, DealHistory):
         if type(deal) is not DealHistory:
-            raise WrongTypeError("histories", "several DealHistory values", deal)
+            raise stranger(DealHistory, deal)
         if deal.settled_at <= at:
             yield deal.whole_course
         else:
             known = deal.standing(at)
             if known:
                 yield course(known)
+
+
+def lives(deals: Iterable[DealHistory], at: datetime) -> Iterator[tuple[Life, Course]]:
+    """How long each deal lived that was there at an instant in UTC, and its course up to then."""
+    for deal in several(deals, DealHistory):
+        if type(deal) is not DealHistory:
+            raise not_deals(deal)
+        if deal.settled_at <= at:
+            yield deal.whole_life, deal.whole_course
+        else:
+            known = deal.standing(at)
+            if known:
+                ran = course(known)
+                yield life_of(known, ran.closing, ran.outcome, ran.amount), ran
 
 
 def measure(zone: tzinfo, resolution: timedelta | None) -> Callable[[datetime, datetime], int]:
@@ -164,13 +191,22 @@ def stepper(steps: Sequence[Period]) -> Callable[[datetime], int | None] | None:
         if after.start < before.end:
             fault = f"{after} does not begin after {before}"
             raise InvalidValueError("periods", (fault,))
-    starts = [step.start for step in steps]
+    starts, ends = [step.start for step in steps], [step.end for step in steps]
+    if len(steps) == 1:  # the usual case, and every deal is asked twice
+        ((start,), (end,)) = starts, ends
+        return lambda at: 0 if start <= at < end else None
 
     def step(at: datetime) -> int | None:
         number = bisect_right(starts, at) - 1
-        return number if number >= 0 and at < steps[number].end else None
+        return number if number >= 0 and at < ends[number] else None
 
     return step if steps else None
+
+
+def event_at(moment: Moment, known: Known, closing: Event | None) -> Event:
+    """The event after which a record's group is read."""
+    last: Event = known[0] if moment is Moment.CREATION else known[-1]
+    return closing if moment is Moment.CLOSING and closing is not None else last
 
 
 def grouping(kind: type[Record], by: str | None) -> Callable[[Known, Event], Hashable] | None:
@@ -186,6 +222,34 @@ def grouping(kind: type[Record], by: str | None) -> Callable[[Known, Event], Has
         record: Any = kind.replay(event for event in known if event.sequence <= last.sequence)
         found: Hashable = getattr(record, by) if by in names else record.attributes.get(attribute)
         return found
+
+    return _sooner(by, attribute, value) if attribute != by or by in _SAID_AT_FIRST else value
+
+
+_SAID_AT_FIRST = frozenset({"account", "company", "owner", "source"})
+"""Fields that a record's beginning says, and that few events change."""
+
+
+def _sooner(
+    by: str, attribute: str | None, replayed: Callable[[Known, Event], Hashable]
+) -> Callable[[Known, Event], Hashable]:
+    """How to read a field that seldom changes: a replay takes long, and most need none."""
+    telling = {Merged, FieldSet, OwnerChanged} if by == "owner" else {Merged, FieldSet}
+    named = attrgetter(by) if attribute == by else None
+
+    def value(known: Known, last: Event) -> Hashable:
+        first = known[0]
+        found = first.attributes.get(attribute) if named is None else named(first)
+        for event in known:
+            kind = event.__class__
+            if kind in telling:
+                if kind is OwnerChanged:
+                    found = event.owner
+                elif kind is Merged or event.field == by:
+                    break
+            if event is last:
+                return cast("Hashable", found)
+        return replayed(known, last)
 
     return value
 

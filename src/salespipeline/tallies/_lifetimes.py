@@ -1,27 +1,34 @@
 """How long deals lived, and how they ended."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, cast
 
-from salespipeline._doors import choice, instances
+from salespipeline._doors import choice, instances, repeated
+from salespipeline._lives import Life, life_of
 from salespipeline.deals import Deal
-from salespipeline.events import Event, Opened, Start
-from salespipeline.history import DealHistory
+from salespipeline.errors import InvalidValueError, WrongTypeError, brief
+from salespipeline.events import Event, Lost, Start
+from salespipeline.history import Course, DealHistory, course
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies._counting import (
-    Known,
+    Count,
     Moment,
     Tally,
     Why,
-    courses,
+    event_at,
     grouping,
+    lives,
     measure,
+    not_deals,
+    several,
     stepper,
-    table,
     tell,
 )
+
+Causes: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+"""Causes in order, each with the reasons that mean it."""
 
 
 class Lifetime(NamedTuple):
@@ -36,6 +43,9 @@ class Lifetime(NamedTuple):
         why: Why the age is left out, or None.
         outcome: Open, won or lost.
         currency: The currency of their amount, or None without an amount.
+        cluster: The value of what they are clustered by; None without a clustering.
+        cause: How they ended, where causes were asked for: won, lost, or one of those causes;
+            None while open.
     """
 
     group: Hashable
@@ -46,6 +56,8 @@ class Lifetime(NamedTuple):
     why: Why | None
     outcome: Outcome
     currency: str | None
+    cluster: Hashable = None
+    cause: str | None = None
 
 
 def lifetimes(
@@ -57,6 +69,8 @@ def lifetimes(
     periods: Iterable[Period] = (),
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
+    cluster: str | None = None,
+    causes: Mapping[str, Collection[str]] | None = None,
 ) -> Tally[Lifetime]:
     """Count deals by how long they lived and how they ended, as known at an instant.
 
@@ -69,37 +83,145 @@ def lifetimes(
         periods: Periods that do not overlap, in order, in which to place creation and closing.
         zone: The zone whose calendar dates make days.
         resolution: A finer unit of duration, of elapsed time; calendar days if not given.
+        cluster: A field that deals alike share, such as the account, read when ``by`` is: for
+            intervals that do not take each deal for a trial of its own.
+        causes: Further ways to end beside won and lost, each with the reasons of a lost deal
+            that mean it, as they are written, such as ``{"no_decision": ["no decision"]}``.
+
+    Raises:
+        WrongTypeError: The causes are no mapping.
+        InvalidValueError: A cause has no name or the name of an outcome, has no reasons, or
+            shares one with another.
     """
     at, moment = utc(as_of, "as_of"), choice(Moment, by_at, "by_at")
     steps = instances(Period, periods, "periods")
-    step, length, group = stepper(steps), measure(zone, resolution), grouping(Deal, by)
+    named, length = check_causes(causes), measure(zone, resolution)
+    step, group, clustered = stepper(steps), grouping(Deal, by), grouping(Deal, cluster)
+    meaning = {reason: name for name, reasons in named for reason in reasons}
+    alike = resolution is None and zone is UTC
     counts: dict[Any, list[int]] = {}
-    for known, _, _, outcome, closing, amount in courses(deals, at):
-        opened = known[0]
-        closed = None if closing is None else closing.at
-        age, why = _age(opened, length(opened.at, closed or at))
-        key = (
-            group and group(known, _event_at(moment, known, closing)),
-            step and step(opened.at),
-            step and closed and step(closed),
-            0 if opened.observed_from is None else max(0, length(opened.at, opened.observed_from)),
-            age,
-            why,
-            outcome,
-            None if amount is None else amount.currency,
-        )
-        tell(counts, key, amount)
-    rows, read = table(counts, Lifetime), None if by is None else moment
-    return Tally("lifetimes", at, rows, steps, resolution, zone, by, read)
+    if alike and not (steps or group or clustered or meaning):
+        counts = _count_alike(deals, at)
+    else:
+        for life, ran in lives(deals, at):
+            known, _, _, outcome, closing, amount = ran
+            read: Any = (group or clustered) and event_at(moment, known, closing)
+            key = (
+                life if alike else _measured(ran, at, length),
+                group and group(known, read),
+                step and step(known[0].at),
+                step and closing and step(closing.at),
+                clustered and clustered(known, read),
+                _cause(outcome, closing, meaning) if meaning else None,
+            )
+            tell(counts, key, amount)
+    rows, read_at = _rows(counts, at), None if by is None and cluster is None else moment
+    settings = {"cluster": cluster, "causes": named}
+    asked = tuple((name, value) for name, value in settings.items() if value)
+    return Tally("lifetimes", at, rows, steps, resolution, zone, by, read_at, asked)
 
 
-def _event_at(moment: Moment, known: Known, closing: Event | None) -> Event:
-    """The event after which a deal's group is read."""
-    last: Event = known[0] if moment is Moment.CREATION else known[-1]
-    return closing if moment is Moment.CLOSING and closing is not None else last
+_Lived: TypeAlias = tuple[int, int | None, Why | None, Outcome, str | None]
 
 
-def _age(opened: Opened, length: int) -> tuple[int | None, Why | None]:
-    if opened.start is Start.BY_THEN:
+def _count_alike(deals: Iterable[DealHistory], at: datetime) -> dict[Any, list[int]]:
+    """Count deals that their lives alone tell apart; `lives` written out, as all pass here."""
+    found: dict[Life, list[int]] = {}
+    for deal in several(deals, DealHistory):
+        if type(deal) is not DealHistory:
+            raise not_deals(deal)
+        if deal.settled_at <= at:
+            life, amount = deal.whole_life, deal.whole_course[5]
+        else:
+            known = deal.standing(at)
+            if not known:
+                continue
+            ran = course(known)
+            life, amount = life_of(known, ran.closing, ran.outcome, ran.amount), ran.amount
+        row = found.get(life)
+        if row is None:
+            found[life] = row = [0, 0]
+        row[0] += 1
+        if amount is not None:
+            row[1] += amount.minor
+    return {(life, None, None, None, None, None): row for life, row in found.items()}
+
+
+def _measured(ran: Course, at: datetime, length: Callable[[datetime, datetime], int]) -> _Lived:
+    """How long a deal lived, in the units that were asked for."""
+    first, closing = ran.known[0], ran.closing
+    days = length(first.at, at if closing is None else closing.at)
+    seen = first.observed_from
+    entry = 0 if seen is None else max(0, length(first.at, seen))
+    currency = None if ran.amount is None else ran.amount.currency
+    return entry, *_age(first.start, days), ran.outcome, currency
+
+
+def _rows(counts: Mapping[Any, Sequence[int]], at: datetime) -> dict[Lifetime, Count]:
+    """The rows of counts; lives that are open are as old as they are at the instant."""
+    rows: dict[Lifetime, Count] = {}
+    for (lived, group, created, closed, cluster, cause), numbers in counts.items():
+        told: _Lived
+        if isinstance(lived, Life):
+            days = at.toordinal() - lived.days if lived.outcome is Outcome.OPEN else lived.days
+            told = (lived.entry, *_age(lived.start, days), lived.outcome, lived.currency)
+        else:
+            told = lived
+        row, count = Lifetime(group, created, closed, *told, cluster, cause), Count(*numbers)
+        rows[row] = rows[row] + count if row in rows else count
+    return rows
+
+
+def check_causes(causes: object) -> Causes:
+    """Causes with their reasons, each reason once and in order.
+
+    Raises:
+        WrongTypeError: They are no mapping.
+        InvalidValueError: A cause has no name or the name of an outcome, has no reasons, or
+            shares one with another.
+    """
+    if causes is None:
+        return ()
+    if not isinstance(causes, Mapping):
+        raise WrongTypeError("causes", "a mapping of causes to the reasons that mean them", causes)
+    given = tuple(cast("Mapping[object, object]", causes).items())
+    faults = [fault for name, reasons in given for fault in _faults(name, reasons)]
+    if faults:
+        raise InvalidValueError("causes", tuple(faults))
+    named = tuple((str(name), tuple(sorted({*cast("Any", each)}))) for name, each in given)
+    shared = repeated(reason for _, reasons in named for reason in reasons)
+    if shared:
+        faults = [f"the reason {brief(reason)} means several causes" for reason in shared]
+        raise InvalidValueError("causes", tuple(faults))
+    return named
+
+
+def _faults(name: object, reasons: object) -> Iterator[str]:
+    if not isinstance(name, str) or not name:
+        yield f"the cause {brief(name)} is not text that is not empty"
+    elif name in tuple(Outcome):
+        yield f"{brief(name)} is an outcome, and needs no reasons"
+    if not isinstance(reasons, tuple | list | set | frozenset):
+        yield f"the reasons of {brief(name)} are not several: {brief(reasons)}"
+        return
+    each = cast("Iterable[object]", reasons)
+    yield from (
+        f"the reason {brief(reason)} of {brief(name)} is not text that is not empty"
+        for reason in each
+        if not isinstance(reason, str) or not reason
+    )
+    if not reasons:
+        yield f"no reason means {brief(name)}"
+
+
+def _cause(outcome: Outcome, closing: Event | None, meaning: Mapping[str, str]) -> str | None:
+    """How a deal ended: won, lost, or the cause that its reason for being lost means."""
+    if type(closing) is Lost and closing.reason is not None:
+        return meaning.get(closing.reason, outcome.value)
+    return None if outcome is Outcome.OPEN else outcome.value
+
+
+def _age(start: Start, length: int) -> tuple[int | None, Why | None]:
+    if start is Start.BY_THEN:
         return None, Why.START_UNKNOWN
     return (length, None) if length >= 0 else (None, Why.NEGATIVE_DURATION)

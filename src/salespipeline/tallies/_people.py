@@ -6,12 +6,20 @@ from typing import Any, NamedTuple, cast
 
 from salespipeline._doors import choice, instances
 from salespipeline.contacts import Contact
-from salespipeline.errors import WrongTypeError
 from salespipeline.events import Created, LifecycleStageSet, Merged
 from salespipeline.history import ContactHistory
 from salespipeline.lifecycle import LifecycleStage
 from salespipeline.periods import Period, utc
-from salespipeline.tallies._counting import Moment, Tally, grouping, several, stepper, table, tell
+from salespipeline.tallies._counting import (
+    Moment,
+    Tally,
+    grouping,
+    several,
+    stepper,
+    stranger,
+    table,
+    tell,
+)
 
 
 class Person(NamedTuple):
@@ -58,12 +66,12 @@ def people(
     counts: dict[Any, list[int]] = {}
     for contact in several(contacts, ContactHistory):
         if type(contact) is not ContactHistory:
-            raise WrongTypeError("histories", "several ContactHistory values", contact)
+            raise stranger(ContactHistory, contact)
         known = contact.standing(at)
         if not known:
             continue
         stands = cast("Contact", Contact.replay(known))
-        lead = next(filter(_is_lead, known), None)
+        lead = next(filter(is_lead, known), None)
         seen = (lead or known[0]) if moment is Moment.CREATION else known[-1]
         key = (
             group and group(known, seen),
@@ -76,7 +84,7 @@ def people(
     return Tally("people", at, rows, steps, by=by, by_at=read)
 
 
-def _is_lead(event: object) -> bool:
+def is_lead(event: object) -> bool:
     """Whether an event puts a contact at lead or beyond."""
     if isinstance(event, LifecycleStageSet):
         return event.stage >= LifecycleStage.LEAD

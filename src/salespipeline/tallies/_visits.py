@@ -1,7 +1,7 @@
 """How long deals stayed in stages, and where they went."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ class Stay(NamedTuple):
         length: How long they stayed, or have stayed so far; None where left out.
         why: Why the length is left out, or None.
         next: The stage entered next, or None while they are still there.
+        latest: Whether the deals have not come back to the stage since.
     """
 
     group: Hashable
@@ -30,6 +31,7 @@ class Stay(NamedTuple):
     length: int | None
     why: Why | None
     next: StageKey | None
+    latest: bool = True
 
 
 def visits(
@@ -42,7 +44,8 @@ def visits(
 ) -> Tally[Stay]:
     """Count the stays of deals in stages by how long they were, as known at an instant.
 
-    The stay that a deal is in, closed stages included, counts as unfinished.
+    The stay that a deal is in, closed stages included, counts as unfinished. A stay whose
+    beginning is not known has no length; so none is at risk from a late entry on.
 
     Args:
         deals: The histories of deals.
@@ -57,18 +60,14 @@ def visits(
     quick = group is None and resolution is None and zone is UTC
     counts = Counter[Any]()
     slow = _count_legs(courses(deals, at), at, counts) if quick else courses(deals, at)
-    for known, known_from, stays, *_ in slow:
-        starts = _entering(known)
-        ends = [*(event.at for event in starts[1:]), at]
-        for (leg, _), event, left in zip(stays, starts, ends, strict=True):
-            unknown = known_from is not None and event.at <= known_from
-            why = Why.ENTRY_UNKNOWN if unknown else None
-            counts[leg, group and group(known, event), length(event.at, left), why] += 1
+    for each in slow:
+        for leg, event, days, why in measured(each, at, length):
+            counts[leg, group and group(each.known, event), days, why] += 1
     rows = Counter[Stay]()
     for (leg, of, days, why), n in counts.items():
         reason = why or (Why.NEGATIVE_DURATION if days < 0 else None)
-        stay = Stay(of, leg.stage, leg.number, None if reason else days, reason, leg.next)
-        rows[stay] += n
+        so_long = None if reason else days
+        rows[Stay(of, leg.stage, leg.number, so_long, reason, leg.next, leg.latest)] += n
     table = {stay: Count(n) for stay, n in rows.items()}
     return Tally("visits", at, table, (), resolution, zone, by)
 
@@ -92,6 +91,17 @@ def _count_legs(walk: Iterable[Course], at: datetime, counts: Counter[Any]) -> l
     for (leg, days), n in Counter(chain.from_iterable(known())).items():
         counts[leg, None, today - days if leg.next is None else days, None] += n
     return unknown
+
+
+def measured(
+    each: Course, at: datetime, length: Callable[[datetime, datetime], int]
+) -> Iterator[tuple[Leg, Any, int, Why | None]]:
+    """Each visit, the event that began it, how long it lasts, and why that is not known."""
+    starts = _entering(each.known)
+    ends = [*(event.at for event in starts[1:]), at]
+    for (leg, _), event, left in zip(each.stays, starts, ends, strict=True):
+        unknown = each.known_from is not None and event.at <= each.known_from
+        yield leg, event, length(event.at, left), Why.ENTRY_UNKNOWN if unknown else None
 
 
 def _entering(known: Iterable[Any]) -> list[Any]:
