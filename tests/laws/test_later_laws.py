@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from later_strategies import grown, later_records
@@ -23,6 +23,9 @@ from salespipeline.money import Money
 from salespipeline.periods import Period, Unit
 from salespipeline.pipelines import SIX_STAGES
 from stories import contact, day, deal, lost, moved, reached, won
+
+FEWER = settings(max_examples=max(10, settings().max_examples // 5))
+"""There are so many figures that a fifth of the usual examples of each is enough."""
 
 EURO = Money(1000, "EUR")
 ONE_FOR_ONE = {"EUR": 1, "USD": 1, "JPY": 1, "GBP": 1}
@@ -241,6 +244,7 @@ contact_bodies = st.lists(read_contacts(), min_size=1, max_size=3)
 
 
 @pytest.mark.parametrize("name", OF_DEALS)
+@FEWER
 @given(data=st.data(), deals=deal_bodies, at=moments())
 def test_what_happens_later_changes_no_figure_of_deals(name, data, deals, at):
     more = data.draw(grown(deals, at, deal_happenings())) + later_records(deals, at)
@@ -248,6 +252,7 @@ def test_what_happens_later_changes_no_figure_of_deals(name, data, deals, at):
 
 
 @pytest.mark.parametrize("name", OF_CONTACTS)
+@FEWER
 @given(data=st.data(), contacts=contact_bodies, at=moments())
 def test_what_happens_later_changes_no_figure_of_contacts(name, data, contacts, at):
     more = data.draw(grown(contacts, at, contact_happenings())) + later_records(contacts, at)

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 from attrs import evolve, fields
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from figure_calls import FIGURES, TALLIES, asked
@@ -19,6 +19,9 @@ from salespipeline.errors import SalesPipelineError
 from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.metrics import Groups, Result, Table
 from strategies import zones
+
+FEWER = settings(max_examples=max(10, settings().max_examples // 5))
+"""There are so many figures that a fifth of the usual examples of each is enough."""
 
 PLAIN = (str, int, float, Decimal, date, type(None))
 SUBJECTS = ("deals", "contacts", "records")
@@ -80,6 +83,7 @@ def _result(call, arguments):
 
 
 @pytest.mark.parametrize("name", _of(TALLIES))
+@FEWER
 @given(data=st.data())
 def test_tallies_of_parts_sum_to_the_tally_of_all(name, data):
     call = TALLIES[name]
@@ -99,6 +103,7 @@ IN_ORDER_MET = frozenset({"review"})
 @pytest.mark.parametrize(
     "name", [each for each in _of(FIGURES | TALLIES) if each not in IN_ORDER_MET]
 )
+@FEWER
 @given(data=st.data())
 def test_the_order_of_records_changes_nothing(name, data):
     call = (FIGURES | TALLIES)[name]
@@ -153,6 +158,7 @@ def _check_counts(result):
 
 
 @pytest.mark.parametrize("name", _of(FIGURES))
+@FEWER
 @given(data=st.data(), zone=zones())
 def test_every_result_tells_plain_rows_its_instant_its_period_and_rates_up_to_1(name, data, zone):
     call = FIGURES[name]
