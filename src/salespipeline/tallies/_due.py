@@ -180,10 +180,11 @@ def due(
     """Count deals open in periods by what became of their expected closing dates.
 
     A deal is due in a period that holds the date on which it was expected to close as known just
-    before the period began, when it was open. What became of it is by the period's end, or by
-    the instant if that is earlier, as known at the instant; a deal that is deleted later was due
-    all the same. A date belongs to the period in which it begins in the zone. A date written at the very instant of a closing, or while the deal is
-    closed, is no move: systems write the closing itself there.
+    before the period began, when it was open. What became of it is by the period's end, or by the
+    instant if that is earlier, as known at the instant; a deal that is deleted later was due all
+    the same. A date belongs to the period in which it begins in the zone. A date written at the
+    very instant of a closing, or while the deal is closed, is no move: systems write the closing
+    itself there.
 
     Args:
         deals: The histories of deals; one that was not open in a period has no row for it.
