@@ -188,9 +188,8 @@ def test_parts_of_a_tally_tell_the_table_of_the_whole(histories, at):
 
 @given(st.data(), st.lists(read_deals(), min_size=1, max_size=5), moments())
 def test_order_and_grouping_change_no_forecast(data, histories, at):
-    deals = named(histories)
+    deals = [*named(histories), SOLD]
     found = told(deals, at)
-    assume(found is not None)
     assert told(data.draw(st.permutations(deals)), at) == found
     by = told(deals, at, by=data.draw(st.sampled_from(["owner", "stage", "attributes.a"])))
     assert by.drawn == found.drawn
