@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, settings
 # A busy machine may be slow; that is no fault of the code, so nothing here is timed.
 _UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("fast", max_examples=10, **_UNTIMED)
-settings.register_profile("default", max_examples=100, **_UNTIMED)
-settings.register_profile("ci", max_examples=100, derandomize=True, **_UNTIMED)
+settings.register_profile("default", max_examples=30, **_UNTIMED)
+settings.register_profile("ci", max_examples=30, derandomize=True, **_UNTIMED)
 settings.register_profile("cover", max_examples=10, derandomize=True, **_UNTIMED)
 settings.register_profile("slow", max_examples=10_000, **_UNTIMED)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

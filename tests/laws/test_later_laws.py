@@ -24,8 +24,8 @@ from salespipeline.periods import Period, Unit
 from salespipeline.pipelines import SIX_STAGES
 from stories import contact, day, deal, lost, moved, reached, won
 
-FEWER = settings(max_examples=max(10, settings().max_examples // 5))
-"""There are so many figures that a fifth of the usual examples of each is enough."""
+FEWER = settings(max_examples=max(10, settings().max_examples // 3))
+"""There are so many figures that a third of the usual examples of each is enough."""
 
 EURO = Money(1000, "EUR")
 ONE_FOR_ONE = {"EUR": 1, "USD": 1, "JPY": 1, "GBP": 1}

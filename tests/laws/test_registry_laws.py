@@ -20,8 +20,8 @@ from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.metrics import Groups, Result, Table
 from strategies import zones
 
-FEWER = settings(max_examples=max(10, settings().max_examples // 5))
-"""There are so many figures that a fifth of the usual examples of each is enough."""
+FEWER = settings(max_examples=max(10, settings().max_examples // 3))
+"""There are so many figures that a third of the usual examples of each is enough."""
 
 PLAIN = (str, int, float, Decimal, date, type(None))
 SUBJECTS = ("deals", "contacts", "records")
