@@ -534,3 +534,12 @@ SALESFORCE_DEFAULT = Pipeline(
     source="Salesforce object reference, OpportunityStage (the default stages)",
 )
 """Salesforce's default opportunity stages, by their API names."""
+
+
+def by_key(pipelines: Iterable[Pipeline]) -> dict[str, Pipeline]:
+    """Pipelines by their keys.
+
+    Raises:
+        WrongTypeError: They are not several pipelines.
+    """
+    return {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}

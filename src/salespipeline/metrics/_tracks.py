@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from salespipeline._doors import instances
 from salespipeline.events import Lost, Opened, Reopened, Start, Won
 from salespipeline.history import ENTERING, Course, DealHistory, StageKey
 from salespipeline.metrics.value import in_use
@@ -67,11 +66,6 @@ def dates(zone: tzinfo) -> Callable[[datetime], int]:
     if check_zone(zone) is UTC:
         return datetime.toordinal
     return lambda at: on(at, zone).toordinal()
-
-
-def named(pipelines: Iterable[Pipeline]) -> dict[str, Pipeline]:
-    """Pipelines by their keys."""
-    return {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
 
 
 def tracks(

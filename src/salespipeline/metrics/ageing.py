@@ -8,12 +8,12 @@ from typing import Any, cast, overload
 
 from attrs import frozen
 
-from salespipeline._doors import instances, whole
+from salespipeline._doors import whole
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.history import DealHistory, StageKey
 from salespipeline.metrics._figure import Amounts, Counting
 from salespipeline.metrics._result import Groups, Plain, Result, Table, even, plain
-from salespipeline.pipelines import Pipeline
+from salespipeline.pipelines import Pipeline, by_key
 from salespipeline.tallies import Count, Tally
 from salespipeline.tallies._book import OpenDeal, book
 
@@ -123,7 +123,7 @@ def ageing(
         InvalidValueError: The bands do not ascend from 1.
     """
     starts = _starts(bands)
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
 
     def finish(tally: Tally[OpenDeal], _level: float) -> Ageing:
         return _ageing(tally, starts, known)

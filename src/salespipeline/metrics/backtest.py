@@ -20,12 +20,12 @@ from salespipeline.metrics._learned import Learned, Stand
 from salespipeline.metrics._origin import Origin, Purse, quoted, won_in
 from salespipeline.metrics._result import Plain, Result, Table
 from salespipeline.metrics._spread import Baseline, Spread
-from salespipeline.metrics._tracks import Track, named, tracks
+from salespipeline.metrics._tracks import Track, tracks
 from salespipeline.metrics.forecast import Forecast, Options, made
 from salespipeline.metrics.open_chance import check_days
 from salespipeline.money import Money
 from salespipeline.periods import Period, check_zone, utc
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, by_key
 from salespipeline.prediction.measuring import Evaluation, evaluated
 
 SHARES = (0.1, 0.5, 0.9)
@@ -182,7 +182,7 @@ def backtest(
     Source: Gneiting and Raftery, Journal of the American Statistical Association 102 (2007)
         359-378, for the pinball loss.
     """
-    at, days, known = utc(as_of, "as_of"), check_days(horizon_days), named(pipelines)
+    at, days, known = utc(as_of, "as_of"), check_days(horizon_days), by_key(pipelines)
     options = Options.of(seed, runs, refits, shock, arrival_days)
     sure, starts = check_level(level), sorted(_instants(origins))
     body = instances(DealHistory, deals, "deals")
@@ -349,7 +349,7 @@ def calibration(
 
     Source: Brier, Monthly Weather Review 78 (1950) 1-3.
     """
-    at, days, known = utc(as_of, "as_of"), check_days(horizon_days), named(pipelines)
+    at, days, known = utc(as_of, "as_of"), check_days(horizon_days), by_key(pipelines)
     whose, starts = choice(ChancesOf, of, "of"), sorted(_instants(origins))
     body = instances(DealHistory, deals, "deals")
     closes = {

@@ -17,10 +17,9 @@ from salespipeline.metrics._origin import Origin, days_ahead
 from salespipeline.metrics._result import Groups, Result
 from salespipeline.metrics._semi_markov import FEW_EXITS, LIFE
 from salespipeline.metrics._spread import Baseline, Spread
-from salespipeline.metrics._tracks import named
 from salespipeline.money import Money
 from salespipeline.periods import Period, check_zone, utc
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, by_key
 
 ESTIMATED = "estimated"
 """A shock of the size that the history shows."""
@@ -159,7 +158,7 @@ def forecast(
     Source: Gelman et al., Bayesian Data Analysis (2013), 2.6, for the rate; Efron and Tibshirani,
         An Introduction to the Bootstrap (1993), for the refits.
     """
-    at, asked, known = utc(as_of, "as_of"), instance(Period, period, "period"), named(pipelines)
+    at, asked, known = utc(as_of, "as_of"), instance(Period, period, "period"), by_key(pipelines)
     days_ahead(at, asked, check_zone(zone))
     new = instance(bool, new_deals, "new_deals")
     options = Options.of(seed, runs, refits, shock, arrival_days)

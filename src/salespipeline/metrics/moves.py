@@ -7,13 +7,13 @@ from typing import cast, overload
 
 from attrs import frozen
 
-from salespipeline._doors import NOTHING, instances
+from salespipeline._doors import NOTHING
 from salespipeline.errors import InvalidValueError, UnknownKeyError
 from salespipeline.history import DealHistory, StageKey
 from salespipeline.metrics._figure import Counting, Rate
 from salespipeline.metrics._result import Groups, Plain, Result, even, plain
 from salespipeline.metrics.value import in_use
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, by_key
 from salespipeline.rules import Way
 from salespipeline.tallies import Stay, Tally, visits
 
@@ -219,7 +219,7 @@ def moves(
 
     Source: ActiveCampaign, What is a sales pipeline? (stage conversion rates).
     """
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
 
     def finish(tally: Tally[Stay], level: float) -> Moves:
         return Moves(tuple(_flows(tally, known, level)))

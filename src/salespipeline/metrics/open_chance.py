@@ -15,10 +15,10 @@ from salespipeline.intervals import Interval, check_level
 from salespipeline.metrics._learned import Learned, Stand
 from salespipeline.metrics._result import Result, Table
 from salespipeline.metrics._semi_markov import FEW_EXITS, LIFE, Cell, Model, Within
-from salespipeline.metrics._tracks import State, named, tracks
+from salespipeline.metrics._tracks import State, tracks
 from salespipeline.metrics.value import in_use
 from salespipeline.periods import check_zone, utc
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, by_key
 from salespipeline.tallies import Stay, Tally, Why
 
 AGES = (0, 7, 14, 30, 60, 90, 180)
@@ -156,7 +156,7 @@ def win_chances(
     Source: Pyke, Annals of Mathematical Statistics 32 (1961) 1231-1242, for the process.
     """
     at, days, sure = utc(as_of, "as_of"), check_days(horizon_days), check_level(level)
-    known, many = named(pipelines), check_refits(refits, seed)
+    known, many = by_key(pipelines), check_refits(refits, seed)
     found = list(tracks(deals, at, known, zone))
     if fit is not None and many:
         raise InvalidValueError("refits", ("a tally of visits holds no deals to sample",))
@@ -292,7 +292,7 @@ def chance_table(
         One entry per open stage that was visited, and age; stages of no pipeline given come last,
         in the order of their keys.
     """
-    days, known = check_days(horizon_days), named(pipelines)
+    days, known = check_days(horizon_days), by_key(pipelines)
     asked = _check_ages(ages)
     if isinstance(deals, Tally):
         at = deals.as_of if as_of is None else utc(as_of, "as_of")

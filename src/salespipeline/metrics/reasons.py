@@ -6,13 +6,13 @@ from typing import TypeAlias, overload
 
 from attrs import frozen
 
-from salespipeline._doors import instance, instances
+from salespipeline._doors import instance
 from salespipeline.history import DealHistory, StageKey
 from salespipeline.metrics._figure import Amounts, Counting, Rate
 from salespipeline.metrics._result import Groups, Result, Table
 from salespipeline.metrics.value import in_use
 from salespipeline.periods import Period
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, by_key
 from salespipeline.tallies import Tally
 from salespipeline.tallies._closings import Closing, closings
 
@@ -114,7 +114,7 @@ def reasons(
     Source: ActiveCampaign, What is a sales pipeline? (why late leads were lost, and what made
         others decide to buy).
     """
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
     apart = instance(bool, by_stage, "by_stage")
 
     def finish(tally: Tally[Closing], level: float) -> Table[Reason]:

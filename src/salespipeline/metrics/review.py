@@ -33,7 +33,7 @@ from salespipeline.metrics.stalled import Limits, StalledBy, StalledDeal, stalle
 from salespipeline.metrics.value import in_use
 from salespipeline.money import Money
 from salespipeline.periods import Period, check_zone, on, utc
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, by_key
 from salespipeline.tallies import Count
 
 
@@ -305,7 +305,7 @@ def review(
     up to date; why deals were lost and won).
     """
     at, asked, there = utc(as_of, "as_of"), instance(Period, period, "period"), check_zone(zone)
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
     histories = instances(DealHistory, deals, "deals")
     stuck = stalled(
         histories,

@@ -18,7 +18,7 @@ from salespipeline.metrics._result import Groups, Plain, Result, Table, even
 from salespipeline.metrics.durations import Durations, ended_by, exact_days
 from salespipeline.metrics.outcomes import Survival, check_age, days_per_unit
 from salespipeline.metrics.value import in_use
-from salespipeline.pipelines import Outcome, Pipeline, Stage
+from salespipeline.pipelines import Outcome, Pipeline, Stage, by_key
 from salespipeline.tallies import Stay, Tally, visits
 from salespipeline.tallies._stage_totals import StageTotal, former_stages, stage_totals
 
@@ -134,7 +134,7 @@ def time_in_stage(
         One entry per stage, closed stages included; stages of no pipeline given come last, in
         the order of their keys.
     """
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
     chosen = _CHOSEN.get(choice(WhichVisit, visit, "visit"))
 
     def finish(tally: Tally[Stay], level: float) -> Table[StageTime]:
@@ -413,7 +413,7 @@ def stage_speed(
     Returns:
         The open stages in pipeline order, those without a visit included.
     """
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
     within = None if within_days is None else check_age(within_days, "within_days")
 
     def finish(tally: Tally[Stay], level: float) -> StageSpeeds:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast, overload
 
 from attrs import frozen
 
-from salespipeline._doors import choice, instances, whole
+from salespipeline._doors import choice, whole
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.history import DealHistory, StageKey
 from salespipeline.intervals import check_level
@@ -20,7 +20,7 @@ from salespipeline.metrics.stage_time import time_in_stage
 from salespipeline.metrics.value import in_use
 from salespipeline.money import Money
 from salespipeline.periods import on, utc
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, by_key
 from salespipeline.tallies import Count, Tally
 from salespipeline.tallies._book import OpenDeal, book
 
@@ -177,7 +177,7 @@ def _curves(
     zone: tzinfo,
 ) -> Iterator[tuple[tuple[str, str | None], Survival]]:
     """For each stage, or pipeline, how long it takes to leave it."""
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
     if rule is StalledBy.TIME_IN_STAGE:
         for time in time_in_stage(deals, as_of=as_of, pipelines=known.values(), zone=zone):
             there = known.get(time.pipeline)
@@ -350,7 +350,7 @@ def stalled(
     Source: ActiveCampaign, What is a sales pipeline? (deals stuck in one stage, for cleaning).
     """
     wanted = choice(StalledBy, rule, "rule")
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
     limit_of = _Limit(known, _check_limits(limits, wanted, known))
 
     def finish(tally: Tally[OpenDeal], level: float) -> Stalled:

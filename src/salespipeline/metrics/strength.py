@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, overload
 
 from attrs import frozen
 
-from salespipeline._doors import instances, whole
+from salespipeline._doors import whole
 from salespipeline.errors import InvalidValueError, brief
 from salespipeline.history import DealHistory, StageKey
 from salespipeline.intervals import Interval
@@ -18,7 +18,7 @@ from salespipeline.metrics._figure import Counting, Rate
 from salespipeline.metrics._result import Groups, Plain, Result, even
 from salespipeline.metrics.chain import AbsorbingChain, leading_to, solve
 from salespipeline.metrics.value import in_use
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, by_key
 from salespipeline.tallies import Moment, Tally
 from salespipeline.tallies._paths import Path, paths
 
@@ -207,7 +207,7 @@ def stage_strength(
         pipeline); Grinstead and Snell, Introduction to Probability (1997), 11.2; Efron and
         Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
     whole(seed, "seed")
     if not 0 <= whole(runs, "runs") <= 100_000:
         raise InvalidValueError("runs", (f"{brief(runs)} is not from 0 to 100,000",))

@@ -8,14 +8,13 @@ from typing import TypeAlias, cast, overload
 
 from attrs import field, frozen
 
-from salespipeline._doors import instances
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError, WrongTypeError
 from salespipeline.history import DealHistory, StageKey
 from salespipeline.metrics._figure import Amounts, AverageSize, Counting
 from salespipeline.metrics._result import Groups, Result, Table
 from salespipeline.metrics.outcomes import CLOSED
 from salespipeline.money import exact
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, by_key
 from salespipeline.tallies import Lifetime, Standing, Tally, standings
 
 Rates: TypeAlias = Mapping[str, Decimal | int | str]
@@ -114,7 +113,7 @@ def deals_by_stage(
         One entry per stage and outcome; stages of no pipeline given come last, in the order of
         their keys.
     """
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
 
     def finish(tally: Tally[Standing], _level: float) -> Table[StageCount]:
         return _by_stage(tally, known)
@@ -206,7 +205,7 @@ def pipeline_value(
     Returns:
         The amounts together, of parked deals among them, and by stage.
     """
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
 
     def finish(tally: Tally[Standing], _level: float) -> PipelineValue:
         return _open_value(tally.where(lambda row: row.outcome is Outcome.OPEN), known)

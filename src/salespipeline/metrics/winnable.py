@@ -19,7 +19,7 @@ from salespipeline.metrics.ageing import is_parked
 from salespipeline.metrics.open_chance import ChanceBasis, OpenChance, chance_table, win_chances
 from salespipeline.money import Money, total
 from salespipeline.periods import utc
-from salespipeline.pipelines import Pipeline
+from salespipeline.pipelines import Pipeline, by_key
 
 
 class RankedBy(StrEnum):
@@ -147,7 +147,7 @@ def most_winnable(
     at, wanted = utc(as_of, "as_of"), choice(RankedBy, ranked_by, "ranked_by")
     if most is not None and whole(most, "most") < 1:
         raise InvalidValueError("most", (f"{brief(most)} is not at least 1",))
-    known = {each.key: each for each in instances(Pipeline, pipelines, "pipelines")}
+    known = by_key(pipelines)
     histories = _by_id(instances(DealHistory, deals, "deals"))
     options: dict[str, Any] = {
         "as_of": at, "horizon_days": horizon_days, "pipelines": known.values(), "zone": zone,

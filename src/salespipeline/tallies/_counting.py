@@ -135,10 +135,6 @@ def stranger(kind: type[History[Any, Any]], value: object) -> WrongTypeError:
     return WrongTypeError(name, f"several {kind.__name__} values", value)
 
 
-def not_deals(value: object) -> WrongTypeError:
-    return stranger(DealHistory, value)
-
-
 def courses(deals: Iterable[DealHistory], at: datetime) -> Iterator[Course]:
     """The course of each deal that was there at an instant in UTC, up to that instant."""
     for deal in several(deals, DealHistory):
@@ -156,7 +152,7 @@ def lives(deals: Iterable[DealHistory], at: datetime) -> Iterator[tuple[Life, Co
     """How long each deal lived that was there at an instant in UTC, and its course up to then."""
     for deal in several(deals, DealHistory):
         if type(deal) is not DealHistory:
-            raise not_deals(deal)
+            raise stranger(DealHistory, deal)
         if deal.settled_at <= at:
             yield deal.whole_life, deal.whole_course
         else:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from salespipeline._doors import choice, instances, whole
 from salespipeline.deals import Deal
-from salespipeline.errors import InvalidValueError, WrongTypeError, brief
+from salespipeline.errors import InvalidValueError, brief
 from salespipeline.events import (
     CloseDateChanged,
     Deleted,
@@ -29,6 +29,7 @@ from salespipeline.tallies._counting import (
     measure,
     several,
     stepper,
+    stranger,
     table,
     tell,
 )
@@ -210,7 +211,7 @@ def due(
     counts: dict[Any, list[int]] = {}
     for deal in several(deals, DealHistory):
         if type(deal) is not DealHistory:
-            raise WrongTypeError("deals", "several DealHistory values", deal)
+            raise stranger(DealHistory, deal)
         settled, closing = deal.settled_at, deal.whole_course.closing
         for number, window in enumerate(windows):
             if closing is None or settled > window.before:

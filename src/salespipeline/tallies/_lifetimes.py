@@ -21,9 +21,9 @@ from salespipeline.tallies._counting import (
     grouping,
     lives,
     measure,
-    not_deals,
     several,
     stepper,
+    stranger,
     tell,
 )
 
@@ -129,7 +129,7 @@ def _count_alike(deals: Iterable[DealHistory], at: datetime) -> dict[Any, list[i
     found: dict[Life, list[int]] = {}
     for deal in several(deals, DealHistory):
         if type(deal) is not DealHistory:
-            raise not_deals(deal)
+            raise stranger(DealHistory, deal)
         if deal.settled_at <= at:
             life, amount = deal.whole_life, deal.whole_course[5]
         else:
