@@ -31,7 +31,7 @@ LAYOUT = (
     "rules.playbooks", "rules.table", "rules.case", "rules.book", "rules.vectors",
     "rules.comparing", "rules.reading", "rules", "lifecycle", "ownership", "_usual", "pipelines",
     "events", "_drafts", "_folds", "_record", "contacts", "deals", "triggers", "_voiding",
-    "_merging", "_lives", "history", "journey",
+    "_merging", "_courses", "history", "journey",
     "qualification.frameworks", "qualification.answers", "qualification.verdicts",
     "qualification.bant", "qualification.profiles", "qualification",
     "scoring.points", "scoring.decay", "scoring.rules", "scoring.tiers", "scoring.sheet",

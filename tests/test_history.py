@@ -6,6 +6,7 @@ import pytest
 
 from contracts import STRANGE, check_door, check_value
 from record_strategies import BOARD, START
+from salespipeline._courses import course
 from salespipeline.contacts import Contact
 from salespipeline.deals import Deal
 from salespipeline.errors import HistoryError, NaiveTimeError, UnknownKeyError, WrongTypeError
@@ -26,13 +27,7 @@ from salespipeline.events import (
     Voided,
     Won,
 )
-from salespipeline.history import (
-    ContactHistory,
-    DealHistory,
-    Reading,
-    Visit,
-    course,
-)
+from salespipeline.history import ContactHistory, DealHistory, Reading, Visit
 from salespipeline.lifecycle import LifecycleStage
 from salespipeline.money import Money
 from salespipeline.pipelines import Outcome

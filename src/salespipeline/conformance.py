@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from attrs import field, frozen
 
+from salespipeline._courses import ENTERING
 from salespipeline._doors import choice, instance, instances, whole
 from salespipeline.attributes import EMPTY
 from salespipeline.conditions import Facts, Move
@@ -24,7 +25,7 @@ from salespipeline.events import (
     Lost,
     Won,
 )
-from salespipeline.history import ENTERING, ContactHistory, DealHistory
+from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.intervals import check_level
 from salespipeline.lifecycle import LifecycleStage, StatusScheme
 from salespipeline.metrics import Rate

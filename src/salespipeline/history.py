@@ -7,22 +7,19 @@ instants that run backwards. Nothing is inferred and nothing is dropped.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
-from operator import sub
-from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeAlias, TypeVar, cast, get_args
+from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar, cast, get_args
 
 from attrs import evolve, field, frozen
 
+from salespipeline._courses import Course, Life, course, entries_known_from, life_of
 from salespipeline._doors import choice, instance, instances
 from salespipeline._folds import rank, status_with
-from salespipeline._lives import Life, life_of, outcome_of
 from salespipeline._record import Record
 from salespipeline._voiding import decide_void, voided, voids
 from salespipeline.contacts import Contact
 from salespipeline.deals import Deal
 from salespipeline.errors import HistoryError, brief
 from salespipeline.events import (
-    AmountChanged,
     ContactEvent,
     Created,
     DealEvent,
@@ -36,14 +33,11 @@ from salespipeline.events import (
     Moved,
     Opened,
     Reopened,
-    Start,
     Voided,
     Won,
 )
 from salespipeline.lifecycle import STANDARD_STATUSES, LifecycleStage, StatusScheme
-from salespipeline.money import Money
 from salespipeline.periods import utc
-from salespipeline.pipelines import Outcome
 from salespipeline.rules import Decision
 
 R = TypeVar("R", bound=Record)
@@ -560,107 +554,6 @@ def _is_entry_known(event: Event) -> bool:
     begun = event.creation if isinstance(event, Merged) else None
     since = None if begun is None else entries_known_from(begun)
     return since is None or event.at > since
-
-
-StageKey: TypeAlias = tuple[str, str]
-"""The keys of a pipeline and of a stage in it."""
-
-
-@frozen(eq=False)
-class Leg:
-    """A visit without its instants, shared by every deal that takes the same way.
-
-    Attributes:
-        stage: The stage visited.
-        number: 1 for the deal's first visit to it, 2 for the second, and so on.
-        next: The stage visited next, or None for the last.
-        latest: Whether it is the deal's last visit to the stage.
-    """
-
-    stage: StageKey
-    number: int
-    next: StageKey | None
-    latest: bool
-
-
-class Course(NamedTuple):
-    """What counting reads of a deal's events, worked out once.
-
-    Attributes:
-        known: The events that hold, the opening first.
-        known_from: The instant up to which a visit may have begun earlier than its event says,
-            or None where every entry is known.
-        stays: The visits in order, each with its length in calendar days of UTC; the last, which
-            has not ended, with the proleptic ordinal of the date on which it began.
-        outcome: How the deal stands.
-        closing: The event that closed it, or None while it is open.
-        amount: What it is worth, or None.
-    """
-
-    known: tuple[Any, ...]
-    known_from: datetime | None
-    stays: tuple[tuple[Leg, int], ...]
-    outcome: Outcome
-    closing: Opened | Won | Lost | None
-    amount: Money | None
-
-
-def entries_known_from(first: Created | Opened) -> datetime | None:
-    """The instant up to which visits may have begun earlier than their events say, or None."""
-    begun = first.at if first.start is Start.BY_THEN else None
-    if begun is None or first.observed_from is None:
-        return first.observed_from or begun
-    return max(begun, first.observed_from)
-
-
-@lru_cache(maxsize=4096)
-def _legs(stages: tuple[StageKey, ...]) -> tuple[Leg, ...]:
-    following = (*stages[1:], None)
-    return tuple(
-        Leg(
-            stage, stages[:place].count(stage) + 1, following[place], stage not in following[place:]
-        )
-        for place, stage in enumerate(stages)
-    )
-
-
-def course(known: tuple[Any, ...]) -> Course:
-    """What counting reads of the events of a deal that hold."""
-    amount = known[0].amount
-    closing = None if known[0].outcome is Outcome.OPEN else known[0]
-    stages: list[StageKey] = []
-    days: list[int] = []
-    stage = pipeline = None
-    for event in known:
-        kind = type(cast("object", event))
-        if kind in ENTERING:
-            if event.stage != stage or event.pipeline != pipeline:
-                stage, pipeline = event.stage, event.pipeline
-                stages.append((event.pipeline, event.stage))
-                days.append(event.at.toordinal())
-            if kind is Won or kind is Lost:
-                closing = event
-                amount = amount if event.amount is None else event.amount
-            elif kind is Reopened:
-                closing = None
-        elif kind is AmountChanged:
-            amount = event.amount
-        elif kind is Merged and amount is None and event.creation is not None:
-            amount = event.creation.amount
-    lengths = (*map(sub, days[1:], days), days[-1])
-    stays = tuple(map(_shared, _legs(tuple(stages)), lengths))
-    unknown_until = entries_known_from(known[0])
-    return Course(known, unknown_until, stays, outcome_of(closing), closing, amount)
-
-
-@lru_cache(maxsize=65536)
-def _shared(leg: Leg, days: int) -> tuple[Leg, int]:
-    """One pair for all deals alike: a body of records holds few, so that counting them is fast."""
-    return leg, days
-
-
-ENTERING = frozenset({Opened, Moved, Won, Lost, Reopened})
-"""The events that put a deal into a stage."""
 
 
 @frozen

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
 from attrs import Factory, evolve, field, frozen
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from salespipeline.conditions import Predicate
     from salespipeline.rules import Finding, Grant, Rule
     from salespipeline.rules.graph import Graph
+
+StageKey: TypeAlias = tuple[str, str]
+"""The keys of a pipeline and of a stage in it."""
 
 
 class Outcome(StrEnum):

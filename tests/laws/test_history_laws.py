@@ -18,6 +18,7 @@ from record_strategies import (
     read_deals,
     read_histories,
 )
+from salespipeline._courses import course
 from salespipeline.contacts import Contact
 from salespipeline.events import (
     ActivityRecorded,
@@ -32,7 +33,7 @@ from salespipeline.events import (
     Voided,
     Won,
 )
-from salespipeline.history import ContactHistory, DealHistory, Reading, course
+from salespipeline.history import ContactHistory, DealHistory, Reading
 from salespipeline.lifecycle import LifecycleStage
 from salespipeline.pipelines import Outcome
 

@@ -14,8 +14,9 @@ from record_strategies import (
     read_contacts,
     read_deals,
 )
+from salespipeline._courses import course
 from salespipeline.events import Merged, Origin, Start, Voided
-from salespipeline.history import ContactHistory, DealHistory, Reading, course
+from salespipeline.history import ContactHistory, DealHistory, Reading
 
 LONG_AFTER = START + timedelta(days=4000)
 NOW = Reading.AS_KNOWN_NOW

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_strategies import BOARD, LEAN, ORDERLY, START, hours, moments, read_contacts, read_deals
+from salespipeline._courses import entries_known_from
 from salespipeline.contacts import Contact
 from salespipeline.deals import Deal
 from salespipeline.events import ActivityRecorded, Direction, Moved, Start, Won
-from salespipeline.history import entries_known_from
 from salespipeline.lifecycle import LifecycleStage
 from salespipeline.metrics import leads as leads_figure
 from salespipeline.metrics.attribution import Attribution, velocity_attribution

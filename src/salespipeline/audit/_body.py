@@ -22,11 +22,11 @@ from salespipeline.events import (
     LeadStatusSet,
     LifecycleStageSet,
 )
-from salespipeline.history import ContactHistory, DealHistory, StageKey
+from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.lifecycle import LifecycleStage, StatusScheme
 from salespipeline.metrics import StageTime, time_in_stage
 from salespipeline.periods import on
-from salespipeline.pipelines import Outcome, Pipeline, Stage
+from salespipeline.pipelines import Outcome, Pipeline, Stage, StageKey
 
 
 class Step(NamedTuple):

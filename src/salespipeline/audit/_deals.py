@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from salespipeline._courses import ENTERING
 from salespipeline.audit._body import (
     Body,
     Look,
@@ -17,7 +18,6 @@ from salespipeline.audit._body import (
 )
 from salespipeline.audit._checks import Check, Severity
 from salespipeline.events import NextStepPlanned
-from salespipeline.history import ENTERING
 from salespipeline.periods import days_between
 from salespipeline.pipelines import Journey, Outcome, Pipeline
 from salespipeline.rules.graph import Odd

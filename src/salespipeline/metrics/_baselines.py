@@ -6,12 +6,11 @@ from fractions import Fraction
 from itertools import pairwise
 
 from salespipeline.deals import Deal
-from salespipeline.history import StageKey
 from salespipeline.metrics._spread import Baseline, baseline
 from salespipeline.metrics._tracks import Track
 from salespipeline.money import Money
 from salespipeline.periods import Period, on
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, StageKey
 
 _LEAST = timedelta(microseconds=1)
 
@@ -73,7 +72,7 @@ def weighted_pipeline(
         amount = minor(track.amount)
         if track.outcome is not Outcome.OPEN or amount is None:
             continue
-        deal = Deal.replay(track.known)
+        deal = Deal.replay(track.course.known)
         if deal is None or not _expected(deal, first, last):
             continue
         chance = stated(track, deal, known, shares)
@@ -100,7 +99,7 @@ def last_period(
     next; None where the history holds fewer than two. None where it holds no such period.
     """
     end, length = min(period.start, at), period.end - period.start
-    begun = min((track.known[0].at for track in found), default=end)
+    begun = min((track.course.known[0].at for track in found), default=end)
     whole = (end - begun) // length
     if not whole:
         return None

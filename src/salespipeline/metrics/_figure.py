@@ -310,6 +310,7 @@ class Counting(Generic[H_contra]):
         over: The column that a period selects from, or None where no period applies.
         durations: Whether zone and resolution matter to it.
         clusters: Whether it can be counted by clusters.
+        lean: What counts no more of records than the figures need; ``count`` if None.
     """
 
     count: Callable[..., Tally[Any]]
@@ -317,6 +318,7 @@ class Counting(Generic[H_contra]):
     over: str | None
     durations: bool = False
     clusters: bool = False
+    lean: Callable[..., Tally[Any]] | None = None
 
     def figure(self, finish: Callable[[Tally[Any], float], T]) -> "Figure[H_contra, T]":
         """Make a figure of records out of what finishes a tally."""
@@ -455,7 +457,7 @@ class Counting(Generic[H_contra]):
             asked["by_at"] = self.by_at
         if self.over is not None:
             asked["periods"] = () if period is None else (period,)
-        return self.count(records, **asked)
+        return (self.lean or self.count)(records, **asked)
 
     def _given(
         self,

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from attrs import frozen
 
 from salespipeline.events import AmountChanged, Start
-from salespipeline.history import StageKey
 from salespipeline.metrics._baselines import Minor
 from salespipeline.metrics._drawing import Chance, Counts, brought, shared, won
 from salespipeline.metrics._learned import Learned, Stand
 from salespipeline.metrics._semi_markov import Model, Within
 from salespipeline.metrics._tracks import State, Track
-from salespipeline.pipelines import Outcome
+from salespipeline.pipelines import Outcome, StageKey
 
 if TYPE_CHECKING:
     from random import Random
@@ -193,10 +192,10 @@ def arrivals(
     Where none came in them, new ones enter as all did; a deal only known to have been by then
     did not come.
     """
-    exact = [track for track in found if track.known[0].start is Start.EXACT]
-    first = min((track.known[0].at for track in exact), default=at)
+    exact = [track for track in found if track.course.known[0].start is Start.EXACT]
+    first = min((track.course.known[0].at for track in exact), default=at)
     window = min(timedelta(days=days), max(at - first, timedelta(days=1)))
-    came = [track for track in exact if track.known[0].at > at - window]
+    came = [track for track in exact if track.course.known[0].at > at - window]
     entries = Counter(_entry(track) for track in came or exact)
     shares = Counter(groups[group(track)] for track in came or exact)
     weights = [shares[number] for number in range(len(groups))]
@@ -204,7 +203,7 @@ def arrivals(
 
 
 def _entry(track: Track) -> State:
-    opened: Outcome = track.known[0].outcome
+    opened: Outcome = track.course.known[0].outcome
     return track.passed[0].stage if opened is Outcome.OPEN else opened
 
 
@@ -218,7 +217,9 @@ def ratios(found: Iterable[Track], minor: Minor, day: Callable[[datetime], int])
         final = minor(track.amount)
         if track.outcome is not Outcome.WON or final is None:
             continue
-        quotes = [(day(event.at), minor(event.amount)) for event in track.known if _quotes(event)]
+        quotes = [
+            (day(event.at), minor(event.amount)) for event in track.course.known if _quotes(event)
+        ]
         for visit in track.passed:
             quoted = _quoted(quotes, visit.left - (visit.days + 1) // 2)
             if quoted and not visit.why:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Self
 
 from attrs import frozen
 
-from salespipeline.history import StageKey
 from salespipeline.metrics._semi_markov import LIFE, Cell, Model
 from salespipeline.metrics._tracks import Track, left_out
-from salespipeline.pipelines import Outcome
+from salespipeline.pipelines import Outcome, StageKey
 from salespipeline.tallies import Why
 
 if TYPE_CHECKING:

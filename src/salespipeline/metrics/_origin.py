@@ -7,7 +7,6 @@ from fractions import Fraction
 
 from attrs import frozen
 
-from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError
 from salespipeline.history import DealHistory
 from salespipeline.metrics._forecasting import Plan, Standing, arrivals, estimated_sigma, ratios
@@ -122,7 +121,7 @@ class Origin:
         Raises:
             InvalidValueError: Nothing has been won yet, though it is needed.
         """
-        told = grouping(Deal, by)
+        told = grouping(by)
         found = sorted(tracks(deals, at, pipelines, zone), key=_place)
         if needed and not any(track.outcome is Outcome.WON for track in found):
             fault = f"no deal has been won by {at.isoformat()}: nothing tells a chance of it"
@@ -136,7 +135,7 @@ class Origin:
         purse = Purse.of(asked, currency, rates)
 
         def group(track: Track) -> Hashable:
-            return told and told(track.known, track.closing or track.known[-1])
+            return told and told(track.course, track.closing or track.course.known[-1])
 
         names = dict.fromkeys(map(group, found))
         groups = {name: number for number, name in enumerate(names)}
@@ -150,7 +149,7 @@ class Origin:
     @property
     def quarters(self) -> float:
         """How many quarters of a year the history holds."""
-        begun: datetime = min(track.known[0].at for track in self.found)
+        begun: datetime = min(track.course.known[0].at for track in self.found)
         return (self.at - begun) / _QUARTER
 
     def plan(self, shock: float | None, arrival_days: int | None) -> Plan:
@@ -211,11 +210,11 @@ def won_in(track: Track, period: Period) -> bool:
 
 def quoted(track: Track) -> Iterable[Money]:
     """Every amount that a deal was said to be worth."""
-    for event in track.known:
+    for event in track.course.known:
         amount = getattr(event, "amount", None)
         if isinstance(amount, Money):
             yield amount
 
 
 def _place(track: Track) -> tuple[str, int, int]:
-    return track.deal, track.opened, len(track.known)
+    return track.deal, track.opened, len(track.course.known)

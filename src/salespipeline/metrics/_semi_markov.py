@@ -8,9 +8,8 @@ from typing import NamedTuple, Self, cast
 
 from attrs import evolve, field, frozen
 
-from salespipeline.history import StageKey
 from salespipeline.metrics._tracks import State
-from salespipeline.pipelines import Outcome
+from salespipeline.pipelines import Outcome, StageKey
 
 FEW_AT_RISK = 10
 """From the first age with fewer at risk on, the pooled rate of the last days holds."""

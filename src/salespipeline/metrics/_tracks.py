@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple, TypeAlias, cast
 
+from salespipeline._courses import ENTERING, Course
 from salespipeline.events import Lost, Opened, Reopened, Start, Won
-from salespipeline.history import ENTERING, Course, DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.metrics.value import in_use
 from salespipeline.money import Money
 from salespipeline.periods import check_zone, on
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, StageKey
 from salespipeline.tallies import Why, courses
 
 State: TypeAlias = StageKey | Outcome
@@ -40,7 +41,7 @@ class Track(NamedTuple):
 
     Attributes:
         deal: The id.
-        known: The events that hold.
+        course: What counting reads of its events.
         passed: Its visits to open stages, in order.
         age: Whole days from opening to the last close, or so far; None where left out.
         why: Why the age is left out, or None.
@@ -51,7 +52,7 @@ class Track(NamedTuple):
     """
 
     deal: str
-    known: tuple[Any, ...]
+    course: Course
     passed: tuple[Passed, ...]
     age: int | None
     why: Why | None
@@ -100,13 +101,13 @@ def _track(
     day: Callable[[datetime], int],
     called: Callable[[StageKey], StageKey],
 ) -> Track:
-    known, known_from, _, outcome, closing, amount = course
+    known, known_from, _, outcome, closing, amount, _ = course
     first = known[0]
     opened = day(first.at)
     passed = tuple(_passed(known, known_from, at, day, called))
     lived = day(at if closing is None else closing.at) - opened
     age, why = _age(first, lived)
-    return Track(first.record, known, passed, age, why, outcome, closing, amount, opened)
+    return Track(first.record, course, passed, age, why, outcome, closing, amount, opened)
 
 
 def _age(first: Opened, lived: int) -> tuple[int | None, Why | None]:

@@ -10,10 +10,10 @@ from attrs import frozen
 
 from salespipeline._doors import whole
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts, Counting
 from salespipeline.metrics._result import Groups, Plain, Result, Table, even, plain
-from salespipeline.pipelines import Pipeline, by_key
+from salespipeline.pipelines import Pipeline, StageKey, by_key
 from salespipeline.tallies import Count, Tally
 from salespipeline.tallies._book import OpenDeal, book
 

@@ -382,7 +382,7 @@ def _told_at(
         if track.outcome is not Outcome.OPEN:
             continue
         if within is None:
-            deal = cast("Deal", Deal.replay(track.known))
+            deal = cast("Deal", Deal.replay(track.course.known))
             share = stated(track, deal, known, {})
             yield track.deal, None if share is None else float(share)
         else:

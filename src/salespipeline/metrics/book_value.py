@@ -14,13 +14,13 @@ from attrs import evolve, field, frozen
 from salespipeline._doors import NOTHING, choice, instances, repeated
 from salespipeline.errors import InvalidValueError, WrongTypeError
 from salespipeline.events import ProbabilityBasis
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts, Counting
 from salespipeline.metrics._result import Groups, Plain, Result, Table, plain
 from salespipeline.metrics.value import Rates, exact_rates, in_use
 from salespipeline.money import MINOR_UNITS, Money, check_currency
 from salespipeline.periods import Period, Unit, midnight, on
-from salespipeline.pipelines import Pipeline
+from salespipeline.pipelines import Pipeline, StageKey
 from salespipeline.tallies import Count, Tally
 from salespipeline.tallies._book import OpenDeal, Probabilities, book
 

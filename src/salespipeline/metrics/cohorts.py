@@ -18,6 +18,7 @@ from salespipeline.metrics.outcomes import CLOSED, CREATED
 from salespipeline.periods import Period, midnight, on
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
+from salespipeline.tallies._lifetimes import endings
 
 _LONGEST = 36_525
 _HORIZON_NOT_OVER = "horizon_not_over"
@@ -362,7 +363,7 @@ def same_period_rate(
         created = CREATED.select(tally, period).n
         return SamePeriodRate(CLOSED.select(tally, period).where(_is_won).n, created)
 
-    counting = Counting[DealHistory](lifetimes, Moment.CREATION, None)
+    counting = Counting[DealHistory](lifetimes, Moment.CREATION, None, lean=endings)
     return counting.beside(finish, deals, as_of, period, by, 0.95)
 
 

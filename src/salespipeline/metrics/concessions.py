@@ -10,11 +10,11 @@ from typing import TypeVar, overload
 
 from attrs import field, frozen
 
+from salespipeline._courses import ENTERING, Course
 from salespipeline._doors import choice, instance, text
-from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError
 from salespipeline.events import AmountChanged, ConcessionMade, DealEvent, Lost, Merged, Opened, Won
-from salespipeline.history import ENTERING, Course, DealHistory
+from salespipeline.history import DealHistory
 from salespipeline.intervals import Interval, check_level, ratio_of_sums
 from salespipeline.metrics._figure import Amounts, Rate
 from salespipeline.metrics._result import Groups, Plain, Result, plain, stamped
@@ -140,7 +140,7 @@ def _closed(
     outcome: Outcome,
 ) -> Iterator[tuple[Hashable, Course]]:
     """The courses of deals of an outcome, closed in a period, each with its group."""
-    group = grouping(Deal, by)
+    group = grouping(by)
     within = None if period is None else instance(Period, period, "period")
     if within is not None and outcome is Outcome.OPEN:
         raise InvalidValueError("period", ("open deals are closed in none",))
@@ -149,7 +149,7 @@ def _closed(
         if each.outcome is not outcome:
             continue
         if within is None or (closing is not None and closing.at in within):
-            yield group and group(each.known, closing or each.known[-1]), each
+            yield group and group(each, closing or each.known[-1]), each
 
 
 def _grouped(

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 
 from attrs import evolve, frozen
 
-from salespipeline._doors import NOTHING, instances
+from salespipeline._doors import NOTHING
 from salespipeline.events import ProbabilityBasis
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts
@@ -26,6 +26,7 @@ from salespipeline.periods import Period, on, utc
 from salespipeline.pipelines import Outcome, Pipeline
 from salespipeline.tallies import Lifetime, Tally, lifetimes
 from salespipeline.tallies._book import OpenDeal, book
+from salespipeline.tallies._counting import several
 from salespipeline.tallies._flows import due_within
 
 K = TypeVar("K", bound=Hashable)
@@ -172,7 +173,7 @@ def pipeline_coverage(
     >>> nothing.value, nothing.remaining
     (Fraction(0, 1), Money('5000.00', 'EUR'))
     """
-    histories = instances(DealHistory, deals, "deals")
+    histories = tuple(several(deals, DealHistory))
     moment, within = utc(as_of, "as_of"), due_within(period, zone, "period")
     goals: Mapping[Hashable, Money | None]
     goals = {None: check_quota(quota)} if by is None else check_quotas(quota)

@@ -1,13 +1,14 @@
 """Who becomes a customer, who comes back, and who was sent by others."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeAlias, cast, overload
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 from attrs import frozen
 
+from salespipeline._courses import Course
 from salespipeline._doors import choice, instance, text, whole
 from salespipeline.contacts import Contact
 from salespipeline.deals import Deal
@@ -22,7 +23,9 @@ from salespipeline.metrics.outcomes import Survival
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Why
-from salespipeline.tallies._counting import Known, courses, grouping, measure, several
+from salespipeline.tallies._counting import Known, courses, grouping, measure, reading, several
+
+T = TypeVar("T")
 
 REFERRALS = frozenset(
     {
@@ -131,7 +134,7 @@ def lead_to_customer(
     Source: ActiveCampaign, What is a sales pipeline? (close ratio: what share of leads convert).
     """
     at, length = utc(as_of, "as_of"), measure(zone, None)
-    most, group = _check_window(window), grouping(Contact, by)
+    most, group = _check_window(window), reading(Contact, by)
     cohort = None if period is None else instance(Period, period, "period")
     bought = _first_wins(deals, at)
     parts: dict[Hashable, _Cohort] = {} if by else {None: _Cohort(check_level(level), most)}
@@ -190,10 +193,9 @@ def _begun(event: Event) -> Created | None:
 def _first_wins(deals: Iterable[DealHistory], at: datetime) -> dict[str, datetime]:
     """For each contact of a won deal, when the first of them was won."""
     first: dict[str, datetime] = {}
-    for known, _, _, outcome, closing, _ in courses(deals, at):
-        if outcome is Outcome.WON and closing is not None:
-            for contact in cast("Deal", Deal.replay(known)).contacts:
-                first[contact] = min(closing.at, first.get(contact, closing.at))
+    for _, closing, contacts in _wins(deals, at, Buyer.CONTACT):
+        for contact in contacts:
+            first[contact] = min(closing.at, first.get(contact, closing.at))
     return first
 
 
@@ -352,62 +354,76 @@ def repeat_share(
     Source: ActiveCampaign, What is a sales pipeline? (a mistake: to ignore existing customers).
     """
     at, buyer = utc(as_of, "as_of"), choice(Buyer, of, "of")
-    group, chosen = (
-        grouping(Deal, by),
-        None if period is None else instance(Period, period, "period"),
-    )
+    group, chosen = grouping(by), None if period is None else instance(Period, period, "period")
     check_level(level)
-    parts: dict[Hashable, list[_Win]] = {} if by else {None: []}
-    seen: set[str] = set()
-    for known, closing, buyers in _wins(deals, at, buyer):
-        again = frozenset(seen.intersection(buyers))
-        seen.update(buyers)
+    parts: dict[Hashable, _Repeats] = {} if by else {None: _Repeats()}
+    histories = tuple(several(deals, DealHistory))
+    first: dict[str, _Place] = {}
+    for _, closing, buyers in _wins(histories, at, buyer):
+        place = closing.at, closing.record
+        for one in buyers:
+            if one not in first or place < first[one]:
+                first[one] = place
+    for each, closing, buyers in _wins(histories, at, buyer):
         if chosen is None or closing.at in chosen:
-            parts.setdefault(group and group(known, closing), []).append((buyers, again))
-    told = {
-        value: stamped(_repeats(wins, buyer, level), at, chosen) for value, wins in parts.items()
-    }
+            part = parts.setdefault(group and group(each, closing), _Repeats())
+            part.tell(buyers, (closing.at, closing.record), first)
+    told = {of: stamped(part.told(buyer, level), at, chosen) for of, part in parts.items()}
     return told[None] if by is None else Groups(told, at, chosen)
 
 
-_Win: TypeAlias = tuple[tuple[str, ...], frozenset[str]]
+_Place: TypeAlias = tuple[datetime, str]
+"""Where a won deal stands in the order of winning: when it was won, and its id."""
 
 
 def _wins(
     deals: Iterable[DealHistory], at: datetime, buyer: Buyer
-) -> list[tuple[Known, Event, tuple[str, ...]]]:
-    """The events of each won deal, its closing and who bought, in the order of winning."""
-    won: list[tuple[Known, Event, tuple[str, ...]]] = []
-    account = cast("Callable[[Known, Event], str | None]", grouping(Deal, "account"))
-
-    def bought(known: Known) -> tuple[str, ...]:
+) -> Iterator[tuple[Course, Event, tuple[str, ...]]]:
+    """The course of each won deal, its closing and who bought."""
+    account = grouping("account")
+    for each, closing in _won(deals, at):
         if buyer is Buyer.CONTACT:
-            return cast("Deal", Deal.replay(known)).contacts
-        found = account(known, known[-1])
-        return () if found is None else (found,)
-
-    for known, _, _, outcome, closing, _ in courses(deals, at):
-        if outcome is Outcome.WON and closing is not None:
-            won.append((known, closing, bought(known)))
-    return sorted(won, key=lambda win: (win[1].at, win[0][0].record))
+            yield each, closing, cast("Deal", Deal.replay(each.known)).contacts
+        else:
+            found: str | None = account(each, each.known[-1])
+            yield each, closing, () if found is None else (found,)
 
 
-def _repeats(wins: Iterable[_Win], buyer: Buyer, level: float) -> RepeatBusiness:
-    customers: dict[str, bool] = {}
-    from_customers = total = nobody = 0
-    for buyers, again in wins:
+def _won(deals: Iterable[DealHistory], at: datetime) -> Iterator[tuple[Course, Event]]:
+    """The course of each won deal, and its closing."""
+    for each in courses(deals, at):
+        if each.outcome is Outcome.WON and each.closing is not None:
+            yield each, each.closing
+
+
+class _Repeats:
+    """Won deals being counted, and who bought."""
+
+    def __init__(self) -> None:
+        self._customers: dict[str, bool] = {}
+        self._again = self._all = self._nobody = 0
+
+    def tell(self, buyers: Sequence[str], place: _Place, first: Mapping[str, _Place]) -> None:
+        """Count one more deal, won at a place, by where each buyer's first one stands."""
         if not buyers:
-            nobody += 1
-            continue
-        total += 1
-        from_customers += bool(again)
+            self._nobody += 1
+            return
+        customers, again = self._customers, False
         for each in buyers:
-            customers[each] = customers.get(each, False) or each in again
-    return RepeatBusiness(
-        Rate.of(sum(customers.values()), len(customers), level),
-        Rate.of(from_customers, total, level),
-        left_out={f"no_{buyer.value}": nobody} if nobody else {},
-    )
+            if first[each] != place:
+                customers[each] = again = True
+            elif each not in customers:
+                customers[each] = False
+        self._all += 1
+        self._again += again
+
+    def told(self, buyer: Buyer, level: float) -> RepeatBusiness:
+        """What was counted."""
+        return RepeatBusiness(
+            Rate.of(sum(self._customers.values()), len(self._customers), level),
+            Rate.of(self._again, self._all, level),
+            left_out={f"no_{buyer.value}": self._nobody} if self._nobody else {},
+        )
 
 
 # Referrals
@@ -462,26 +478,21 @@ def referral_share(
     wanted = _sources(referral_sources)
     left_out: Counter[str] = Counter()
 
-    def share(records: Iterable[tuple[Known, Event]], kind: type[Any], absent: str) -> Rate:
-        read, found = grouping(kind, "source"), Counter[bool]()
-        for known, event in records:
-            source = None if read is None else read(known, event)
-            if chosen is not None and event.at not in chosen:
-                continue
-            if source is None:
-                left_out[absent] += 1
-            else:
-                found[str(source).strip().casefold() in wanted] += 1
-        return Rate.of(found[True], found.total(), level)
+    def share(records: Iterable[tuple[T, Event]], read: Callable[[T, Event], Any], no: str) -> Rate:
+        sources: Counter[str | None] = Counter(
+            read(record, event) for record, event in records if chosen is None or event.at in chosen
+        )
+        left_out[no] = sources.pop(None, 0)
+        sent = sum(n for each, n in sources.items() if each and each.strip().casefold() in wanted)
+        return Rate.of(sent, sources.total(), level)
 
     leads = ((known, _first_at(known, LifecycleStage.LEAD)) for known in _standing(contacts, at))
     new = ((known, lead) for known, lead in leads if lead is not None)
-    won = ((known, closing) for known, closing, _ in _wins(deals, at, Buyer.ACCOUNT))
     rates = (
-        share(new, Contact, "lead_without_source"),
-        share(won, Deal, "won_without_source"),
+        share(new, reading(Contact, "source"), "lead_without_source"),
+        share(_won(deals, at), grouping("source"), "won_without_source"),
     )
-    return stamped(Referrals(*rates, left_out=dict(left_out)), at, chosen)
+    return stamped(Referrals(*rates, left_out=dict(+left_out)), at, chosen)
 
 
 def _sources(sources: object) -> frozenset[str]:

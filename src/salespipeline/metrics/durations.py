@@ -11,13 +11,13 @@ from typing import Literal, overload
 from attrs import frozen
 
 from salespipeline.errors import InvalidValueError
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.intervals import Interval
 from salespipeline.metrics._figure import Counting
 from salespipeline.metrics._result import Groups, Result
 from salespipeline.metrics.outcomes import CLOSED, Survival, days_per_unit
 from salespipeline.periods import Period
-from salespipeline.pipelines import Outcome
+from salespipeline.pipelines import Outcome, StageKey
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
 from salespipeline.tallies._cycles import cycles, stage_key
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from salespipeline._doors import choice, whole
 from salespipeline.errors import InvalidValueError, UnknownKeyError
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.intervals import bootstrap
 from salespipeline.metrics._figure import Counting, Rate, RateInterval
 from salespipeline.metrics._result import Groups, Plain, Result, Table, plain
@@ -18,7 +18,7 @@ from salespipeline.metrics.durations import Durations
 from salespipeline.metrics.incidence import Incidence
 from salespipeline.metrics.outcomes import days_per_unit
 from salespipeline.periods import Period
-from salespipeline.pipelines import Pipeline
+from salespipeline.pipelines import Pipeline, StageKey
 from salespipeline.tallies import Moment, Tally
 from salespipeline.tallies._funnel_stages import FunnelStage
 from salespipeline.tallies._reach import Fate, Reach, Semantics, reach

@@ -1,19 +1,19 @@
 """What a customer is worth once won."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, cast, overload
+from typing import cast, overload
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from salespipeline._doors import instance, instances, whole
-from salespipeline.deals import Deal
+from salespipeline._courses import Course
+from salespipeline._doors import instance, whole
 from salespipeline.errors import InvalidValueError, brief
-from salespipeline.events import Opened, Won
+from salespipeline.events import Event, Opened, Won
 from salespipeline.history import DealHistory
 from salespipeline.intervals import check_level
 from salespipeline.metrics._figure import Amounts, Rate
@@ -24,9 +24,17 @@ from salespipeline.metrics.value import average_deal_size
 from salespipeline.money import Money
 from salespipeline.periods import Period, on, utc
 from salespipeline.pipelines import Outcome
-from salespipeline.tallies import Lifetime, Tally, lifetimes
-from salespipeline.tallies._accounts import Stretch, Unusable, check_grace, in_force, services
-from salespipeline.tallies._counting import grouping
+from salespipeline.tallies import Lifetime, Tally
+from salespipeline.tallies._accounts import (
+    Service,
+    Unusable,
+    check_grace,
+    in_force,
+    order_of,
+    services,
+)
+from salespipeline.tallies._counting import courses, grouping, several
+from salespipeline.tallies._lifetimes import lifetimes_of
 
 _MOST_DAYS = 3_660_000
 _DAYS_A_MONTH = Fraction(365, 12)
@@ -144,17 +152,17 @@ def customer_lifetime(
 
     Source: Kaplan and Meier, JASA 53 (1958) 457-481; Klein and Moeschberger (2003), 4.5.
     """
-    at, group = utc(as_of, "as_of"), grouping(Deal, by)
+    at, group = utc(as_of, "as_of"), grouping(by)
     days, grace = _horizon(horizon_days), check_grace(grace_days)
     check_level(level)
     today = on(at, zone).toordinal()
     bodies: dict[Hashable, _Lives] = {}
     unusable: Counter[tuple[Hashable, Unusable]] = Counter()
-    for sold in services(deals, at, unusable, group).values():
-        terms = sorted(each for each in in_force(sold) if each.start < each.end)
+    for _, sold in services(deals, at, unusable, group):
+        terms = sorted((each for each in in_force(sold) if each.start < each.end), key=order_of)
         if terms:
-            first = terms[0].of
-            of = group and group(first.known, _closing(first.known))
+            first = terms[0]
+            of = group and group(first.course, _closing(first.course.known))
             bodies.setdefault(of, _Lives()).add(terms, today, grace, zone)
     for (of, why), n in unusable.items():
         bodies.setdefault(of, _Lives()).left_out[str(why)] += n
@@ -184,7 +192,7 @@ class _Lives:
         self.left_out: Counter[str] = Counter()
         self._returned = 0
 
-    def add(self, terms: Sequence[Stretch], today: int, grace: int, zone: tzinfo) -> None:
+    def add(self, terms: Sequence[Service], today: int, grace: int, zone: tzinfo) -> None:
         """Count the first life of an account from its terms in order."""
         start, end = terms[0].start, terms[0].end
         if start > today:
@@ -195,7 +203,7 @@ class _Lives:
                 self._returned += each.start <= today
                 break
             end = max(end, each.end)
-        seen = terms[0].of.known[0].observed_from
+        seen = terms[0].course.known[0].observed_from
         entry = 0 if seen is None else max(0, on(seen, zone).toordinal() - start)
         self.counts[entry, min(end, today) - start, end <= today] += 1
 
@@ -288,23 +296,14 @@ def new_and_existing(
 
     Source: ActiveCampaign, What is a sales pipeline? (retention: the probability of selling).
     """
-    at, histories = utc(as_of, "as_of"), instances(DealHistory, deals, "deals")
+    at, histories = utc(as_of, "as_of"), tuple(several(deals, DealHistory))
     periods = () if period is None else (instance(Period, period, "period"),)
     check_level(level)
-    parts: dict[Customers, list[DealHistory]] = {Customers.EXISTING: [], Customers.NEW: []}
-    for kind, history in _by_kind(histories, at):
-        parts.setdefault(kind, []).append(history)
-    return Table(
-        (
-            stamped(
-                _selling(kind, lifetimes(part, as_of=at, periods=periods, zone=zone), level), at,
-                period,
-            )
-            for kind, part in parts.items()
-        ),
-        at,
-        period,
-    )  # fmt: skip
+    tally = lifetimes_of(histories, _kind(histories, at), as_of=at, periods=periods, zone=zone)
+    nobody, found = evolve(tally, rows={}), cast("dict[Customers, Tally[Lifetime]]", tally.groups())
+    parts = {Customers.EXISTING: nobody, Customers.NEW: nobody} | found
+    told = (stamped(_selling(kind, part, level), at, period) for kind, part in parts.items())
+    return Table(told, at, period)
 
 
 def _selling(kind: Customers, tally: Tally[Lifetime], level: float) -> Selling:
@@ -320,31 +319,30 @@ def _selling(kind: Customers, tally: Tally[Lifetime], level: float) -> Selling:
     )
 
 
-def _by_kind(
-    histories: Sequence[DealHistory], at: datetime
-) -> Iterator[tuple[Customers, DealHistory]]:
-    """Each deal that was there, with the kind of customer that its account was when it opened."""
-    read = cast("Callable[[Sequence[Any], Any], str | None]", grouping(Deal, "account"))
-    first_won: dict[str, datetime] = {}
-    found: list[tuple[str | None, datetime, DealHistory]] = []
-    for history in histories:
-        known = history.standing(at)
-        if not known:
-            continue
-        account = read(known, known[-1])
-        found.append((account, known[0].at, history))
-        wins = [e.at for e in known if type(e) is Won or (type(e) is Opened and _was_won(e))]
-        if account is not None and wins:
-            before = first_won.get(account)
-            first_won[account] = min(*wins, before or wins[0], wins[0])
-    for account, opened, history in found:
+def _kind(histories: Sequence[DealHistory], at: datetime) -> Callable[[Course, Event], Customers]:
+    """How to tell the kind of customer that the account of a deal was when it was opened."""
+    read, first = grouping("account"), _first_wins(histories, at)
+
+    def kind(each: Course, _last: Event) -> Customers:
+        known = each[0]
+        account: str | None = read(each, known[-1])
         if account is None:
-            yield Customers.UNKNOWN, history
-        elif account in first_won and first_won[account] < opened:
-            yield Customers.EXISTING, history
-        else:
-            yield Customers.NEW, history
+            return Customers.UNKNOWN
+        won = first.get(account)
+        return Customers.EXISTING if won is not None and won < known[0].at else Customers.NEW
+
+    return kind
 
 
-def _was_won(opened: Opened) -> bool:
-    return opened.outcome is Outcome.WON
+def _first_wins(histories: Sequence[DealHistory], at: datetime) -> dict[str, datetime]:
+    """When each account first had a deal won, whatever became of that later."""
+    read, first = grouping("account"), dict[str, datetime]()
+    for each in courses(histories, at):
+        known = each.known
+        wins = [e.at for e in known if type(e) is Won] if Won in each.kinds else []
+        if known[0].outcome is Outcome.WON:
+            wins.append(known[0].at)
+        account: str | None = read(each, known[-1]) if wins else None
+        if account is not None:
+            first[account] = min(*wins, first.get(account, wins[0]))
+    return first

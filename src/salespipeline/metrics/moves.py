@@ -9,11 +9,11 @@ from attrs import frozen
 
 from salespipeline._doors import NOTHING
 from salespipeline.errors import InvalidValueError, UnknownKeyError
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Counting, Rate
 from salespipeline.metrics._result import Groups, Plain, Result, even, plain
 from salespipeline.metrics.value import in_use
-from salespipeline.pipelines import Outcome, Pipeline, by_key
+from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.rules import Way
 from salespipeline.tallies import Stay, Tally, visits
 

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from salespipeline._doors import instance, instances, whole
 from salespipeline.errors import InvalidValueError, UnknownKeyError, brief
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.intervals import Interval, check_level
 from salespipeline.metrics._learned import Learned, Stand
 from salespipeline.metrics._result import Result, Table
@@ -18,7 +18,7 @@ from salespipeline.metrics._semi_markov import FEW_EXITS, LIFE, Cell, Model, Wit
 from salespipeline.metrics._tracks import State, tracks
 from salespipeline.metrics.value import in_use
 from salespipeline.periods import check_zone, utc
-from salespipeline.pipelines import Outcome, Pipeline, by_key
+from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.tallies import Stay, Tally, Why
 
 AGES = (0, 7, 14, 30, 60, 90, 180)

@@ -8,7 +8,7 @@ from math import sqrt
 from operator import attrgetter
 from typing import TypeVar, cast
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.history import DealHistory
@@ -17,6 +17,7 @@ from salespipeline.metrics._figure import Counting
 from salespipeline.metrics._result import Plain, Result, Table, plain
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
+from salespipeline.tallies._lifetimes import endings
 
 CLOSED = Counting[DealHistory](lifetimes, Moment.CLOSING, "closed", durations=True, clusters=True)
 CREATED = Counting[DealHistory](
@@ -28,7 +29,7 @@ C = TypeVar("C")
 _TOLERANCE = 1e-12
 
 
-@CLOSED.rate
+@evolve(CLOSED, lean=endings).rate
 def win_rate_closed(row: Lifetime) -> bool | None:
     """Won deals among closed ones: the figure that most dashboards call the win rate.
 
@@ -59,7 +60,7 @@ def win_rate_closed(row: Lifetime) -> bool | None:
     return None if row.outcome is Outcome.OPEN else row.outcome is Outcome.WON
 
 
-@CREATED.rate
+@evolve(CREATED, lean=endings).rate
 def win_rate_created(row: Lifetime) -> bool | None:
     """Won deals among all deals created; open ones count as not won yet.
 

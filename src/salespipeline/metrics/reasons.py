@@ -7,12 +7,12 @@ from typing import TypeAlias, overload
 from attrs import frozen
 
 from salespipeline._doors import instance
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts, Counting, Rate
 from salespipeline.metrics._result import Groups, Result, Table
 from salespipeline.metrics.value import in_use
 from salespipeline.periods import Period
-from salespipeline.pipelines import Outcome, Pipeline, by_key
+from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.tallies import Tally
 from salespipeline.tallies._closings import Closing, closings
 

@@ -10,7 +10,6 @@ from typing import TypeVar, overload
 from attrs import field, frozen
 
 from salespipeline._doors import NOTHING, instance
-from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError, WrongTypeError, brief
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Counting, Rate
@@ -21,17 +20,20 @@ from salespipeline.tallies import Tally
 from salespipeline.tallies._accounts import (
     AccountMovement,
     RevenueFlow,
-    Stretch,
+    Service,
     Unusable,
     accounts,
     check_grace,
     in_force,
+    of_balances,
+    of_endings,
     services,
     together,
 )
 from salespipeline.tallies._counting import grouping
 
-_KEPT = Counting[DealHistory](accounts, None, "period")
+_KEPT = Counting[DealHistory](accounts, None, "period", lean=of_balances)
+_ENDED = Counting[DealHistory](accounts, None, "period", lean=of_endings)
 _MONTHS_A_YEAR = 12
 
 T = TypeVar("T")
@@ -176,27 +178,31 @@ def recurring_revenue(
 
     Source: LaFleur, What are the 7 stages of the sales pipeline? (renewals, in the last stage).
     """
-    at, group = utc(as_of, "as_of"), grouping(Deal, by)
+    at, group = utc(as_of, "as_of"), grouping(by)
     day = on(at, check_zone(zone)) if on_date is None else check_date(on_date, "on_date")
     left_out: Counter[tuple[Hashable, Unusable]] = Counter()
     number = day.toordinal()
-    found: dict[Hashable, list[tuple[str, Stretch]]] = {}
-    for account, sold in services(deals, at, left_out, group).items():
+    found: dict[Hashable, list[Service]] = {}
+    customers: Counter[Hashable] = Counter()
+    for _, sold in services(deals, at, left_out, group):
+        theirs: set[Hashable] = set()
         for each in in_force(sold):
             if each.start <= number < each.end:
-                of = group and group(each.of.known, each.of.known[-1])
-                found.setdefault(of, []).append((account, each))
+                of = group and group(each.course, each.course.known[-1])
+                found.setdefault(of, []).append(each)
+                theirs.add(of)
+        for of in theirs:
+            customers[of] += 1
 
     def told(of: Hashable) -> RecurringRevenue:
         terms = found.get(of, [])
-        sums = together(each for _, each in terms)
+        sums = together(terms)
         per_month = {
             currency: _major(Fraction(*part), currency) for currency, part in sorted(sums.items())
         }
         reasons = {str(why): n for (group_of, why), n in left_out.items() if group_of == of}
         return RecurringRevenue(
-            day, len({account for account, _ in terms}), len(terms), per_month,
-            left_out=reasons, as_of=at,
+            day, customers[of], len(terms), per_month, left_out=reasons, as_of=at
         )  # fmt: skip
 
     if by is None:
@@ -548,7 +554,7 @@ def renewals(
     ):
         raise InvalidValueError("tally", ("it was counted with other grace_days",))
     grace = check_grace(0 if grace_days is None else grace_days)
-    return _KEPT.measure(_renewals, deals, as_of, period, by, level, zone=zone, grace_days=grace)
+    return _ENDED.measure(_renewals, deals, as_of, period, by, level, zone=zone, grace_days=grace)
 
 
 def _renewals(tally: Tally[AccountMovement], level: float) -> Renewals:

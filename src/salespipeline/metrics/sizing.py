@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, cast, overload
 from attrs import evolve, frozen
 
 from salespipeline._doors import NOTHING, hashable, instance, whole
-from salespipeline.deals import Deal
 from salespipeline.errors import (
     InvalidValueError,
     MixedCurrenciesError,
@@ -517,11 +516,12 @@ def _sold(
     deals: Iterable[DealHistory], at: datetime, period: Period | None, by: str | None
 ) -> dict[Hashable, _Sold]:
     """What the deals closed in a period say, by group."""
-    group, found = grouping(Deal, by), dict[Hashable, _Sold]()
-    for known, _, _, outcome, closing, amount in courses(deals, at):
+    group, found = grouping(by), dict[Hashable, _Sold]()
+    for each in courses(deals, at):
+        outcome, closing, amount = each.outcome, each.closing, each.amount
         if closing is None or (period is not None and closing.at not in period):
             continue
-        of = group and group(known, closing)
+        of = group and group(each, closing)
         sold = found.setdefault(of, _Sold(Counter(), []))
         sold.outcomes[outcome] += 1
         if outcome is Outcome.WON and amount is not None:

@@ -11,14 +11,14 @@ from attrs import frozen
 
 from salespipeline._doors import choice, instances
 from salespipeline.errors import InvalidValueError
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.intervals import Interval
 from salespipeline.metrics._figure import Counting
 from salespipeline.metrics._result import Groups, Plain, Result, Table, even
 from salespipeline.metrics.durations import Durations, ended_by, exact_days
 from salespipeline.metrics.outcomes import Survival, check_age, days_per_unit
 from salespipeline.metrics.value import in_use
-from salespipeline.pipelines import Outcome, Pipeline, Stage, by_key
+from salespipeline.pipelines import Outcome, Pipeline, Stage, StageKey, by_key
 from salespipeline.tallies import Stay, Tally, visits
 from salespipeline.tallies._stage_totals import StageTotal, former_stages, stage_totals
 

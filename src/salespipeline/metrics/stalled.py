@@ -10,7 +10,7 @@ from attrs import frozen
 
 from salespipeline._doors import choice, whole
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.intervals import check_level
 from salespipeline.metrics._figure import Amounts, Counting, Rate
 from salespipeline.metrics._result import Groups, Plain, Result, Table, even, plain, stamped
@@ -20,7 +20,7 @@ from salespipeline.metrics.stage_time import time_in_stage
 from salespipeline.metrics.value import in_use
 from salespipeline.money import Money
 from salespipeline.periods import on, utc
-from salespipeline.pipelines import Outcome, Pipeline, by_key
+from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.tallies import Count, Tally
 from salespipeline.tallies._book import OpenDeal, book
 

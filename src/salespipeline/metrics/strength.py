@@ -12,13 +12,13 @@ from attrs import frozen
 
 from salespipeline._doors import whole
 from salespipeline.errors import InvalidValueError, brief
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.intervals import Interval
 from salespipeline.metrics._figure import Counting, Rate
 from salespipeline.metrics._result import Groups, Plain, Result, even
 from salespipeline.metrics.chain import AbsorbingChain, leading_to, solve
 from salespipeline.metrics.value import in_use
-from salespipeline.pipelines import Outcome, Pipeline, by_key
+from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.tallies import Moment, Tally
 from salespipeline.tallies._paths import Path, paths
 

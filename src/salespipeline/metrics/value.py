@@ -9,12 +9,12 @@ from typing import TypeAlias, cast, overload
 from attrs import field, frozen
 
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError, WrongTypeError
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts, AverageSize, Counting
 from salespipeline.metrics._result import Groups, Result, Table
 from salespipeline.metrics.outcomes import CLOSED
 from salespipeline.money import exact
-from salespipeline.pipelines import Outcome, Pipeline, by_key
+from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.tallies import Lifetime, Standing, Tally, standings
 
 Rates: TypeAlias = Mapping[str, Decimal | int | str]

@@ -2,13 +2,14 @@
 
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import lcm
 from typing import Any, NamedTuple, TypeAlias
 
+from salespipeline._courses import Course
 from salespipeline._doors import instances, whole
 from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, brief
@@ -16,7 +17,7 @@ from salespipeline.events import Event, FieldSet, Merged, SaleType, Term
 from salespipeline.history import DealHistory
 from salespipeline.periods import Period, check_zone, midnight, on, utc
 from salespipeline.pipelines import Outcome
-from salespipeline.tallies._counting import Known, Tally, courses, grouping, stepper, table
+from salespipeline.tallies._counting import Tally, courses, grouping, stepper, table
 
 _MOMENT = timedelta(microseconds=1)
 _FIRST = datetime.min.replace(tzinfo=UTC)
@@ -84,41 +85,29 @@ class Service(NamedTuple):
 
     Attributes:
         record: The id of the deal.
-        outcome: How it stands.
-        closed_at: When it was closed, or None.
         term: What it sells over time, or None where that cannot be used.
         renews: The id of the deal that it renews, or None.
         is_renewal: Whether it says to renew something, whether or not what.
-        known: Its events that hold.
+        course: What counting reads of its events.
+        start: The first day of the term, as an ordinal; 0 without a term.
+        end: The first day after it, or on which the renewal that replaces it begins.
+        replaced_until: The first day after it, even if it is replaced.
     """
 
     record: str
-    outcome: Outcome
-    closed_at: datetime | None
     term: Term | None
     renews: str | None
     is_renewal: bool
-    known: Known
-
-
-class Stretch(NamedTuple):
-    """The days on which a term is in force, up to the renewal that replaces it.
-
-    Attributes:
-        start: Its first day, as an ordinal.
-        end: The first day after it.
-        replaced_until: The day on which it would have ended; ``end`` if nothing replaced it.
-        rate: What it brings.
-        currency: In which currency.
-        of: The deal.
-    """
-
+    course: Course
     start: int
     end: int
     replaced_until: int
-    rate: Part
-    currency: str
-    of: Service
+
+    @property
+    def closed_at(self) -> datetime | None:
+        """When it was closed, or None."""
+        closing = self.course.closing
+        return None if closing is None else closing.at
 
 
 def accounts(
@@ -147,28 +136,50 @@ def accounts(
         zone: The zone whose calendar dates terms go by.
         grace_days: A renewal won fewer than so many days after the last day is on time, too.
     """
+    return _counted(deals, as_of=as_of, by=by, periods=periods, zone=zone, grace_days=grace_days)
+
+
+def _counted(
+    deals: Iterable[DealHistory],
+    *,
+    as_of: datetime,
+    by: str | None = None,
+    periods: Iterable[Period] = (),
+    zone: tzinfo = UTC,
+    grace_days: int = 0,
+    balances: bool = True,
+    endings: bool = True,
+) -> Tally[AccountMovement]:
     at, steps = utc(as_of, "as_of"), instances(Period, periods, "periods")
     stepper(steps)
     grace, today = check_grace(grace_days), on(at, check_zone(zone)).toordinal()
-    group = grouping(Deal, by)
+    group = grouping(by)
     left_out: Counter[tuple[Hashable, Unusable]] = Counter()
-    found = services(deals, at, left_out, group)
+    found = services(deals, at, left_out, group, unwon=endings)
     teller = _Teller(group)
     frames = [
         (number, step, _day_before(step.start, zone), _day_before(step.end, zone))
         for number, step in enumerate(steps)
     ]
-    for sold in found.values():
-        stretches = in_force(sold)
+    for _, sold in found:
+        terms = in_force(sold)
         for number, step, first, last in frames:
-            if step.end <= at:
-                teller.account(number, step, first, last, stretches)
-            teller.terms(number, first, last, stretches, sold, (today, grace, zone))
+            if balances and step.end <= at:
+                teller.account(number, step, first, last, terms)
+            if endings:
+                teller.endings(number, first, last, terms, sold, (today, grace, zone))
     for number, *_ in frames:
         for (of, why), n in left_out.items():
             teller.add((of, number, RevenueFlow.LEFT_OUT, None, 1, why), n=n)
     rows = table(teller.counts, AccountMovement)
     return Tally("accounts", at, rows, steps, None, zone, by, None, (("grace_days", grace),))
+
+
+of_balances = partial(_counted, endings=False)
+"""`accounts` with the rows of accounts alone."""
+
+of_endings = partial(_counted, balances=False)
+"""`accounts` with the rows of terms that end alone."""
 
 
 def check_grace(days: object) -> int:
@@ -188,80 +199,86 @@ def services(
     deals: Iterable[DealHistory],
     at: datetime,
     left_out: Counter[tuple[Hashable, Unusable]],
-    group: Callable[[Known, Event], Hashable] | None = None,
-) -> dict[str, list[Service]]:
-    """What won deals with a term, and renewals of any outcome, say, by account.
+    group: Callable[[Course, Event], Hashable] | None = None,
+    *,
+    unwon: bool = False,
+) -> Iterator[tuple[str, list[Service]]]:
+    """What won deals with a term say, account by account.
 
     Args:
         deals: The histories of deals.
         at: The instant to judge from, in UTC.
-        left_out: Where to count what cannot be used, by group and reason.
+        left_out: Where to count what cannot be used, by group and reason, before the first account.
         group: How to read the group of a deal, or None.
+        unwon: Whether to tell of renewals that are not won, or have no term, too.
     """
-    found: dict[str, list[Service]] = {}
+    found: dict[str, list[Any]] = {}  # of each deal its events' course, and what says its terms
     won = Outcome.WON
-    for known, _, stays, outcome, closing, _ in courses(deals, at):
-        told: Any = known[0]
-        record = told.record
-        # where each event begins a stay none sets a field, and none needs a look
-        if len(known) != len(stays) and not _TELLING.isdisjoint(map(type, known)):
-            told = Deal.replay(known)
-        term, renews, account = told.term, told.renews, told.account
-        renewal = renews is not None or told.sale_type is SaleType.RENEWAL
-        if outcome is not won:
-            term = None
-        elif term is None or account is None or term.recurring.minor < 0:
-            left_out[group and group(known, known[-1]), _unusable(term, account)] += 1
-            term = None
-        if account is None or (renews is None and term is None):
+    for each in courses(deals, at):
+        is_won = each[3] is won
+        if not is_won and not unwon:
             continue
-        closed = None if closing is None else closing.at
-        sold = Service(
-            record, outcome, closed, term, None if renews == record else renews, renewal, known
-        )
+        told: Any = each[0][0] if _TELLING.isdisjoint(each[6]) else Deal.replay(each[0])
+        account = told.account
+        wanted = unwon and told.renews is not None
+        if is_won:
+            why = _unusable(told.term, account)
+            wanted = wanted or why is None
+            if why is not None:
+                left_out[group and group(each, each.known[-1]), why] += 1
+        if account is None or not wanted:
+            continue
         there = found.get(account)
         if there is None:
-            found[account] = [sold]
+            found[account] = [each, told]
         else:
-            there.append(sold)
-    return found
+            there += (each, told)
+    for account, pairs in found.items():
+        yield account, [_service(*pair) for pair in zip(pairs[::2], pairs[1::2], strict=True)]
 
 
-def _unusable(term: Term | None, account: str | None) -> Unusable:
+def _service(each: Course, told: Any) -> Service:
+    record, renews = each[0][0].record, told.renews
+    term: Term | None = told.term if each[3] is Outcome.WON else None
+    if term is not None and term.recurring.minor < 0:
+        term = None
+    renewal = renews is not None or told.sale_type is SaleType.RENEWAL
+    start, end = (0, 0) if term is None else (term.start.toordinal(), term.end.toordinal())
+    other = None if renews == record else renews
+    return Service(record, term, other, renewal, each, start, end, end)
+
+
+def _unusable(term: Term | None, account: str | None) -> Unusable | None:
     if term is None:
         return Unusable.NO_TERM
-    return Unusable.NO_ACCOUNT if account is None else Unusable.NEGATIVE_AMOUNT
+    if account is None:
+        return Unusable.NO_ACCOUNT
+    return Unusable.NEGATIVE_AMOUNT if term.recurring.minor < 0 else None
 
 
-def in_force(sold: Sequence[Service]) -> list[Stretch]:
-    """The days on which each term of an account is in force.
+def in_force(sold: Sequence[Service]) -> list[Service]:
+    """The terms of an account, each with the days on which it is in force.
 
     From the later beginning on, of a deal and its renewal only the later is: what both bring
     would be counted twice.
     """
-    found: dict[str, Stretch] = {}
-    for each in sold:
-        if each.term is not None:
-            start, end, months, scale = _length(each.term.start, each.term.end)
-            paid = each.term.recurring
-            rate = paid.minor * scale, months
-            found[each.record] = Stretch(start, end, end, rate, paid.currency, each)
+    found = {each.record: each for each in sold if each.term is not None}
     for each in sold:
         if each.renews in found and each.record in found:
             pair = found[each.renews], found[each.record]
-            early, late = sorted(pair, key=_order)
+            early, late = min(pair, key=order_of), max(pair, key=order_of)
             if late.start < early.end:
-                found[early.of.record] = early._replace(end=late.start)
+                found[early.record] = early._replace(end=late.start)
     return list(found.values())
 
 
-def _order(stretch: Stretch) -> tuple[int, datetime, str]:
-    return stretch.start, stretch.of.closed_at or _FIRST, stretch.of.record
+def order_of(service: Service) -> tuple[int, datetime, str]:
+    return service.start, service.closed_at or _FIRST, service.record
 
 
 @lru_cache(maxsize=65536)
-def _length(start: date, end: date) -> tuple[int, int, int, int]:
-    """A term's first day and the one after its last, and its length as a fraction of months.
+def _length(start: date, end: date) -> tuple[int, int]:
+    """The length of a term in months, as a fraction.
 
     A month is a calendar month from the first day on, whatever its days; what is left over is
     a part of the month that it lies in.
@@ -270,8 +287,7 @@ def _length(start: date, end: date) -> tuple[int, int, int, int]:
     months -= _later(start, months) > end.toordinal()
     begun = _later(start, months)
     rest, days = end.toordinal() - begun, _later(start, months + 1) - begun
-    first, last = start.toordinal(), end.toordinal()
-    return (first, last, months * days + rest, days) if rest else (first, last, months, 1)
+    return (months * days + rest, days) if rest else (months, 1)
 
 
 def _later(start: date, months: int) -> int:
@@ -283,12 +299,13 @@ def _later(start: date, months: int) -> int:
     return date(year, month + 1, day).toordinal()
 
 
-def together(stretches: Iterable[Stretch]) -> dict[str, Part]:
+def together(terms: Iterable[Service]) -> dict[str, Part]:
     """What terms bring together, by currency."""
     sums: dict[str, Part] = {}
-    for each in stretches:
-        before = sums.get(each.currency)
-        sums[each.currency] = each.rate if before is None else _sum(before, each.rate)
+    for term in (each.term for each in terms if each.term is not None):
+        paid, (months, scale) = term.recurring, _length(term.start, term.end)
+        rate, before = (paid.minor * scale, months), sums.get(paid.currency)
+        sums[paid.currency] = rate if before is None else _sum(before, rate)
     return sums
 
 
@@ -302,7 +319,7 @@ def _sum(one: Part, other: Part) -> Part:
 class _Teller:
     """Rows being counted."""
 
-    def __init__(self, group: Callable[[Known, Event], Hashable] | None) -> None:
+    def __init__(self, group: Callable[[Course, Event], Hashable] | None) -> None:
         self.counts: dict[Any, list[int]] = {}
         self._group = group
 
@@ -315,22 +332,22 @@ class _Teller:
         row[1] += minor
 
     def account(
-        self, number: int, step: Period, first: int, last: int, stretches: Sequence[Stretch]
+        self, number: int, step: Period, first: int, last: int, terms: Sequence[Service]
     ) -> None:
         """Count what became of an account between the last days before a period and in it."""
-        was = [each for each in stretches if each.start <= first < each.end]
-        now = [each for each in stretches if each.start <= last < each.end]
+        was = [each for each in terms if each.start <= first < each.end]
+        now = [each for each in terms if each.start <= last < each.end]
         if was:
             of = self._of(was, step.start)
             self._kept(of, number, together(was), together(now))
         elif now:
-            before = any(each.start <= first for each in stretches)
+            before = any(each.start <= first for each in terms)
             of = self._of(now, step.end)
             self._all(
                 of, number, RevenueFlow.REACTIVATED if before else RevenueFlow.NEW, together(now)
             )
         else:
-            brief_ones = [each for each in stretches if first < each.start < each.end <= last]
+            brief_ones = [each for each in terms if first < each.start < each.end <= last]
             if brief_ones:
                 key = (
                     self._of(brief_ones, step.end),
@@ -341,7 +358,7 @@ class _Teller:
                     None,
                 )
                 self.add(key)
-        for each in stretches:
+        for each in terms:
             if each.end < each.replaced_until and (
                 each.end <= first < each.replaced_until or each.end <= last < each.replaced_until
             ):
@@ -366,39 +383,39 @@ class _Teller:
         for currency, (minor, months) in parts.items():
             self.add((of, number, flow, currency, months, None), minor)
 
-    def terms(
+    def endings(
         self,
         number: int,
         first: int,
         last: int,
-        stretches: Sequence[Stretch],
+        terms: Sequence[Service],
         sold: Sequence[Service],
         asked: tuple[int, int, tzinfo],
     ) -> None:
         """Count the terms of an account that end in a period by how they were renewed."""
-        for each in stretches:
-            of, end = each.of, each.replaced_until
+        for of in terms:
+            end = of.replaced_until
             if first < end <= last:
                 flow = _renewed([other for other in sold if other.renews == of.record], end, asked)
                 self.add((self._on(of, end, asked[2]), number, flow, None, 1, None))
-            if of.is_renewal and first < each.start <= last and not _linked(of, sold):
-                group = self._on(of, each.start, asked[2])
+            if of.is_renewal and first < of.start <= last and not _linked(of, sold):
+                group = self._on(of, of.start, asked[2])
                 self.add((group, number, RevenueFlow.UNLINKED, None, 1, None))
 
-    def _of(self, stretches: Sequence[Stretch], instant: datetime) -> Hashable:
+    def _of(self, terms: Sequence[Service], instant: datetime) -> Hashable:
         """The group of an account: that of the deal whose term began last, as it was then."""
         if self._group is None:
             return None
-        return self._read(max(stretches, key=_order).of.known, instant)
+        return self._read(max(terms, key=order_of).course, instant)
 
     def _on(self, sold: Service, day: int, zone: tzinfo) -> Hashable:
         if self._group is None:
             return None
-        return self._read(sold.known, midnight(date.fromordinal(day), zone))
+        return self._read(sold.course, midnight(date.fromordinal(day), zone))
 
-    def _read(self, known: Known, instant: datetime) -> Hashable:
-        before = [event for event in known if event.at <= instant]
-        return self._group and self._group(known, (before or known[:1])[-1])
+    def _read(self, course: Course, instant: datetime) -> Hashable:
+        before = [event for event in course.known if event.at <= instant]
+        return self._group and self._group(course, (before or course.known[:1])[-1])
 
 
 def _renewed(again: Sequence[Service], end: int, asked: tuple[int, int, tzinfo]) -> RevenueFlow:
@@ -407,12 +424,12 @@ def _renewed(again: Sequence[Service], end: int, asked: tuple[int, int, tzinfo])
     won = [
         on(each.closed_at, zone).toordinal()
         for each in again
-        if each.outcome is Outcome.WON and each.closed_at is not None
+        if each.course.outcome is Outcome.WON and each.closed_at is not None
     ]
     if won:
         return RevenueFlow.ON_TIME if min(won) < end + grace else RevenueFlow.LATE
     over = today >= end + grace
-    if any(each.outcome is Outcome.OPEN for each in again):
+    if any(each.course.outcome is Outcome.OPEN for each in again):
         return RevenueFlow.OVERDUE if over else RevenueFlow.OPEN
     return RevenueFlow.NOT_RENEWED if again or over else RevenueFlow.OPEN
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from salespipeline._doors import choice, instances
-from salespipeline.deals import Deal
 from salespipeline.history import DealHistory
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
@@ -80,14 +79,15 @@ def counted_sizes(
     outcome: Outcome | None,
 ) -> Sizes:
     """The same counts without a row for each: as many objects as deals are slow to keep."""
-    step, group = stepper(periods), grouping(Deal, by)
+    step, group = stepper(periods), grouping(by)
     sizes: Sizes = {}
-    for known, _, _, stands, closing, amount in courses(deals, at):
+    for each in courses(deals, at):
+        stands, closing, amount = each.outcome, each.closing, each.amount
         if outcome is not None and stands is not outcome:
             continue
         currency, minor = (None, None) if amount is None else (amount.currency, amount.minor)
         placed = step(closing.at) if step and closing else None
-        key = (group and group(known, event_at(by_at, known, closing)), stands, placed, currency)
+        key = (group and group(each, event_at(by_at, each)), stands, placed, currency)
         counts = sizes.get(key)
         if counts is None:
             sizes[key] = counts = {}

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from salespipeline._doors import choice, instance, instances, text, whole
 from salespipeline.contacts import Contact
-from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.events import (
     ActivityRecorded,
@@ -28,6 +27,7 @@ from salespipeline.tallies._counting import (
     courses,
     grouping,
     measure,
+    reading,
     several,
     stepper,
     table,
@@ -123,7 +123,7 @@ def attempts_on_contacts(
     at, steps = utc(as_of, "as_of"), instances(Period, periods, "periods")
     begins = choice(LifecycleStage, stage, "stage")
     asked = Asked.of(until, kinds, quiet_days, statuses, begins)
-    step, group, length = stepper(steps), grouping(Contact, by), measure(zone, None)
+    step, group, length = stepper(steps), reading(Contact, by), measure(zone, None)
     counts: dict[Any, list[int]] = {}
     for contact in several(contacts, ContactHistory):
         known = instance(ContactHistory, contact, "contacts").standing(at)
@@ -165,13 +165,13 @@ def attempts_on_deals(
     """
     at, steps = utc(as_of, "as_of"), instances(Period, periods, "periods")
     asked = Asked.of(Until.WON, kinds, quiet_days, STANDARD_ATTEMPTS, None)
-    step, group, length = stepper(steps), grouping(Deal, by), measure(zone, None)
+    step, group, length = stepper(steps), grouping(by), measure(zone, None)
     counts: dict[Any, list[int]] = {}
-    for known, _, _, outcome, closing, _ in courses(deals, at):
-        made, last = _made_before(known, closing, asked.kinds)
-        effort = _DONE.get(outcome) or _standing(last, asked, at, length)
-        opened: Event = known[0]
-        tell(counts, (group and group(known, opened), step and step(opened.at), made, effort), None)
+    for each in courses(deals, at):
+        made, last = _made_before(each.known, each.closing, asked.kinds)
+        effort = _DONE.get(each.outcome) or _standing(last, asked, at, length)
+        opened: Event = each.known[0]
+        tell(counts, (group and group(each, opened), step and step(opened.at), made, effort), None)
     return Tally(
         "attempts_on_deals", at, table(counts, Tried), steps, zone=zone, by=by,
         settings=asked.settings(),

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias, cast
 
+from salespipeline._courses import ENTERING
 from salespipeline._folds import ATTRIBUTE
 from salespipeline.deals import Deal
 from salespipeline.events import (
@@ -14,9 +15,9 @@ from salespipeline.events import (
     ProbabilitySet,
     Start,
 )
-from salespipeline.history import ENTERING, DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.periods import utc
-from salespipeline.pipelines import Outcome
+from salespipeline.pipelines import Outcome, StageKey
 from salespipeline.tallies._counting import Count, Known, Tally, courses, grouping, measure
 
 Probabilities: TypeAlias = tuple[tuple[ProbabilityBasis, Decimal], ...]
@@ -90,7 +91,7 @@ def book(
     """
     at, length, group = utc(as_of, "as_of"), measure(zone, resolution), of_field(by)
     rows: dict[OpenDeal, Count] = {}
-    for known, known_from, stays, outcome, _, amount in courses(deals, at):
+    for known, known_from, stays, outcome, _, amount, _ in courses(deals, at):
         if outcome is not Outcome.OPEN:
             continue
         deal: Any = Deal.replay(known)
@@ -125,7 +126,7 @@ _NONE = Count(0)
 
 def of_field(by: str | None) -> Callable[[Any], Hashable] | None:
     """How to read the value of a field of a snapshot; None without a grouping."""
-    if grouping(Deal, by) is None or by is None:
+    if grouping(by) is None or by is None:
         return None
     if by in Deal.names():
         return lambda deal: getattr(deal, by)

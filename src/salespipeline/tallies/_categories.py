@@ -8,13 +8,14 @@ from typing import Any, NamedTuple, cast
 
 from attrs import field, frozen
 
+from salespipeline._courses import ENTERING
 from salespipeline._doors import choice, instance, instances, text
 from salespipeline.deals import Deal
 from salespipeline.errors import WrongTypeError
 from salespipeline.events import ForecastCategory, ForecastCategorySet
-from salespipeline.history import ENTERING, DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.periods import Period, check_zone, on, utc
-from salespipeline.pipelines import Outcome
+from salespipeline.pipelines import Outcome, StageKey
 from salespipeline.tallies._counting import Known, Tally, courses, grouping, stepper, table, tell
 
 _LEAST = timedelta(microseconds=1)
@@ -150,9 +151,10 @@ def categories(
     """
     at, rule = utc(as_of, "as_of"), instance(CategoryPolicy, policy, "policy")
     steps = instances(Period, periods, "periods")
-    step, group, due = stepper(steps), grouping(Deal, by), _due(steps, check_zone(zone))
+    step, group, due = stepper(steps), grouping(by), _due(steps, check_zone(zone))
     given, counts = dict(rule.stages), cast("dict[Any, list[int]]", {})
-    for known, _, stays, outcome, closing, amount in courses(deals, at):
+    for each in courses(deals, at):
+        known, _, stays, outcome, closing, amount, _ = each
         category, by_hand = ForecastCategory.CLOSED, False
         dated, number = True, None if step is None or closing is None else step(closing.at)
         if outcome is Outcome.LOST:
@@ -164,7 +166,7 @@ def categories(
             expected = cast("Deal", Deal.replay(known)).expected_close
             dated, number = expected is not None, None if expected is None else due(expected)
         key = (
-            group and group(known, known[-1]),
+            group and group(each, known[-1]),
             category,
             by_hand,
             outcome,

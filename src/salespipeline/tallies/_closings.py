@@ -4,12 +4,12 @@ from collections.abc import Hashable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from salespipeline._courses import ENTERING
 from salespipeline._doors import instances
-from salespipeline.deals import Deal
 from salespipeline.events import Lost, Opened, Won
-from salespipeline.history import ENTERING, DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.periods import Period, utc
-from salespipeline.pipelines import Outcome
+from salespipeline.pipelines import Outcome, StageKey
 from salespipeline.tallies._counting import (
     Known,
     Moment,
@@ -62,13 +62,14 @@ def closings(
         periods: Periods that do not overlap, in order, in which to place the closing.
     """
     at, steps = utc(as_of, "as_of"), instances(Period, periods, "periods")
-    step, group = stepper(steps), grouping(Deal, by)
+    step, group = stepper(steps), grouping(by)
     counts: dict[Any, list[int]] = {}
-    for known, _, _, outcome, closing, amount in courses(deals, at):
+    for each in courses(deals, at):
+        known, _, _, outcome, closing, amount, _ = each
         if closing is None:
             continue
         key = (
-            group and group(known, closing),
+            group and group(each, closing),
             step and step(closing.at),
             outcome,
             None if isinstance(closing, Opened) else closing.reason,

@@ -6,16 +6,17 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from itertools import pairwise
 from operator import attrgetter
-from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
+from typing import Any, Generic, Self, TypeAlias, TypeVar, overload
 
 from attrs import evolve, field, frozen
 
+from salespipeline._courses import Course, Life, course, life_of
 from salespipeline._folds import ATTRIBUTE
-from salespipeline._lives import Life, life_of
 from salespipeline._record import Record
+from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, UnknownKeyError, WrongTypeError
 from salespipeline.events import Event, FieldSet, Merged, OwnerChanged
-from salespipeline.history import Course, DealHistory, History, course
+from salespipeline.history import DealHistory, History
 from salespipeline.money import Money
 from salespipeline.periods import Period, check_zone, on
 
@@ -148,18 +149,27 @@ def courses(deals: Iterable[DealHistory], at: datetime) -> Iterator[Course]:
                 yield course(known)
 
 
-def lives(deals: Iterable[DealHistory], at: datetime) -> Iterator[tuple[Life, Course]]:
-    """How long each deal lived that was there at an instant in UTC, and its course up to then."""
+def course_at(deal: DealHistory, at: datetime) -> Course | None:
+    """The course of a deal up to an instant in UTC, or None if it was not there."""
+    if deal.settled_at <= at:
+        return deal.whole_course
+    known = deal.standing(at)
+    return course(known) if known else None
+
+
+def lives(deals: Iterable[DealHistory], at: datetime) -> Iterator[tuple[Life, Course, datetime]]:
+    """How long each deal lived that was there at an instant in UTC, its course, when settled."""
     for deal in several(deals, DealHistory):
         if type(deal) is not DealHistory:
             raise stranger(DealHistory, deal)
-        if deal.settled_at <= at:
-            yield deal.whole_life, deal.whole_course
+        settled = deal.settled_at
+        if settled <= at:
+            yield deal.whole_life, deal.whole_course, settled
         else:
             known = deal.standing(at)
             if known:
                 ran = course(known)
-                yield life_of(known, ran.closing, ran.outcome, ran.amount), ran
+                yield life_of(known, ran.closing, ran.outcome, ran.amount), ran, settled
 
 
 def measure(zone: tzinfo, resolution: timedelta | None) -> Callable[[datetime, datetime], int]:
@@ -199,13 +209,47 @@ def stepper(steps: Sequence[Period]) -> Callable[[datetime], int | None] | None:
     return step if steps else None
 
 
-def event_at(moment: Moment, known: Known, closing: Event | None) -> Event:
-    """The event after which a record's group is read."""
+def event_at(moment: Moment, each: Course) -> Event:
+    """The event after which a deal's group is read."""
+    known, closing = each[0], each[4]
+    if closing is not None and moment is Moment.CLOSING:
+        return closing
     last: Event = known[0] if moment is Moment.CREATION else known[-1]
-    return closing if moment is Moment.CLOSING and closing is not None else last
+    return last
 
 
-def grouping(kind: type[Record], by: str | None) -> Callable[[Known, Event], Hashable] | None:
+@overload
+def grouping(by: str) -> Callable[[Course, Event], Any]: ...
+
+
+@overload
+def grouping(by: str | None) -> Callable[[Course, Event], Any] | None: ...
+
+
+def grouping(by: str | None) -> Callable[[Course, Event], Any] | None:
+    """How to read the value of a field of a deal just after an event; None without a grouping."""
+    read, first = reading(Deal, by), by and _said_at_first(by)
+    if read is None:
+        return None
+    if by is None or not first:
+        return lambda each, last: read(each.known, last)
+    telling = _telling(by)
+
+    def value(each: Course, last: Event) -> Hashable:
+        return first(each[0][0]) if telling.isdisjoint(each[6]) else read(each[0], last)
+
+    return value
+
+
+@overload
+def reading(kind: type[Record], by: str) -> Callable[[Known, Event], Any]: ...
+
+
+@overload
+def reading(kind: type[Record], by: str | None) -> Callable[[Known, Event], Any] | None: ...
+
+
+def reading(kind: type[Record], by: str | None) -> Callable[[Known, Event], Any] | None:
     """How to read the value of a field just after an event; None without a grouping."""
     if by is None:
         return None
@@ -219,23 +263,37 @@ def grouping(kind: type[Record], by: str | None) -> Callable[[Known, Event], Has
         found: Hashable = getattr(record, by) if by in names else record.attributes.get(attribute)
         return found
 
-    return _sooner(by, attribute, value) if attribute != by or by in _SAID_AT_FIRST else value
+    first = _said_at_first(by)
+    return value if first is None else _sooner(by, first, value)
 
 
 _SAID_AT_FIRST = frozenset({"account", "company", "owner", "source"})
 """Fields that a record's beginning says, and that few events change."""
 
 
+def _said_at_first(by: str) -> Callable[[Any], Hashable] | None:
+    """How to read what a record's beginning says of a field that seldom changes, or None."""
+    if by in _SAID_AT_FIRST:
+        return attrgetter(by)
+    name = by.removeprefix(ATTRIBUTE)
+    return None if name == by else lambda first: first.attributes.get(name)
+
+
+def _telling(by: str) -> frozenset[type]:
+    """The kinds of events that may change such a field."""
+    return frozenset({Merged, FieldSet, OwnerChanged} if by == "owner" else {Merged, FieldSet})
+
+
 def _sooner(
-    by: str, attribute: str | None, replayed: Callable[[Known, Event], Hashable]
+    by: str,
+    first: Callable[[Any], Hashable],
+    replayed: Callable[[Known, Event], Hashable],
 ) -> Callable[[Known, Event], Hashable]:
     """How to read a field that seldom changes: a replay takes long, and most need none."""
-    telling = {Merged, FieldSet, OwnerChanged} if by == "owner" else {Merged, FieldSet}
-    named = attrgetter(by) if attribute == by else None
+    telling = _telling(by)
 
     def value(known: Known, last: Event) -> Hashable:
-        first = known[0]
-        found = first.attributes.get(attribute) if named is None else named(first)
+        found = first(known[0])
         for event in known:  # pragma: no branch - the last event is among them
             kind = event.__class__
             if kind in telling:
@@ -244,7 +302,7 @@ def _sooner(
                 elif kind is Merged or event.field == by:
                     break
             if event is last:
-                return cast("Hashable", found)
+                return found
         return replayed(known, last)
 
     return value

@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, cast
 
+from salespipeline._courses import ENTERING, Leg, Life
 from salespipeline._doors import choice, instances, text
-from salespipeline._lives import Life
-from salespipeline.deals import Deal
 from salespipeline.errors import WrongTypeError
-from salespipeline.history import ENTERING, DealHistory, Leg, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.periods import Period, utc
-from salespipeline.pipelines import Outcome
+from salespipeline.pipelines import Outcome, StageKey
 from salespipeline.tallies._counting import (
     Count,
     Known,
@@ -60,13 +59,14 @@ def cycles(
     """
     at, moment, stage = utc(as_of, "as_of"), choice(Moment, by_at, "by_at"), stage_key(start)
     steps = instances(Period, periods, "periods")
-    step, length, group = stepper(steps), measure(zone, resolution), grouping(Deal, by)
+    step, length, group = stepper(steps), measure(zone, resolution), grouping(by)
     if resolution is None and zone is UTC and not steps and group is None:
         rows = _count_alike(deals, at, stage)
         return Tally("cycles", at, rows, settings=(("start", stage),))
     counts: dict[Any, list[int]] = {}
     entering = _entering(stage)
-    for known, known_from, stays, outcome, closing, amount in courses(deals, at):
+    for each in courses(deals, at):
+        known, known_from, stays, outcome, closing, amount, _ = each
         entered = entering(stays[0][0], stays, known)
         ended = at if closing is None else closing.at
         days, why = (0, Why.NEVER_ENTERED) if entered is None else (length(entered, ended), None)
@@ -74,7 +74,7 @@ def cycles(
             why = Why.ENTRY_UNKNOWN
         why = why or (Why.NEGATIVE_DURATION if days < 0 else None)
         key = (
-            group and group(known, event_at(moment, known, closing)),
+            group and group(each, event_at(moment, each)),
             step and entered and step(entered),
             step and closing and step(closing.at),
             0,
@@ -85,8 +85,7 @@ def cycles(
         )
         tell(counts, key, amount)
     rows, by_when = table(counts, Lifetime), None if by is None else moment
-    settings = (("start", stage),)
-    return Tally("cycles", at, rows, steps, resolution, zone, by, by_when, settings)
+    return Tally("cycles", at, rows, steps, resolution, zone, by, by_when, (("start", stage),))
 
 
 def _count_alike(
@@ -95,7 +94,7 @@ def _count_alike(
     """Count deals by calendar days in UTC: those of their lives less those before the stage."""
     counts: dict[Any, list[int]] = {}
     places: dict[Leg, int] = {}
-    for life, (_, known_from, stays, _, _, amount) in lives(deals, at):
+    for life, (_, known_from, stays, _, _, amount, _), _ in lives(deals, at):
         first = stays[0][0]  # it belongs to this way alone
         place = places.get(first)
         if place is None:

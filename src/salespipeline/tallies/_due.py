@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias, cast
 
+from salespipeline._courses import Course, course
 from salespipeline._doors import choice, instances, whole
-from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, brief
 from salespipeline.events import (
     CloseDateChanged,
@@ -19,7 +19,7 @@ from salespipeline.events import (
     Start,
     Won,
 )
-from salespipeline.history import Course, DealHistory, course
+from salespipeline.history import DealHistory
 from salespipeline.periods import Period, check_zone, midnight, on, utc
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies._counting import (
@@ -140,7 +140,7 @@ class _Asked(NamedTuple):
         length: How to count the days between two instants.
     """
 
-    group: Callable[[Known, Event], Hashable] | None
+    group: Callable[[Course, Event], Hashable] | None
     beside: Beside
     quarters: int
     zone: tzinfo
@@ -204,7 +204,7 @@ def due(
     """
     at, steps = utc(as_of, "as_of"), instances(Period, periods, "periods")
     asked = _Asked(
-        grouping(Deal, by), _beside(expected_at, days_before), _from_month(first_month), zone,
+        grouping(by), _beside(expected_at, days_before), _from_month(first_month), zone,
         measure(zone, None),
     )  # fmt: skip
     windows = _windows(steps, at, zone)
@@ -212,10 +212,13 @@ def due(
     for deal in several(deals, DealHistory):
         if type(deal) is not DealHistory:
             raise stranger(DealHistory, deal)
-        settled, closing = deal.settled_at, deal.whole_course.closing
+        settled, whole = deal.settled_at, deal.whole_course
         for number, window in enumerate(windows):
-            if closing is None or settled > window.before:
-                _count(deal, number, window, at, asked, counts)
+            if settled <= window.before and whole.closing is not None:
+                continue
+            if settled <= at and whole.known[0].at > window.last:
+                continue
+            _count(deal, number, window, at, asked, counts)
     (expected, before), first = asked.beside, asked.quarters + 1
     settings = (("expected_at", expected), ("days_before", before), ("first_month", first))
     return Tally("due", at, table(counts, Due), steps, None, zone, by, None, settings)
@@ -236,7 +239,7 @@ def _count(
     if first is None:
         return
     key = (
-        asked.group and asked.group(first.known, first.known[-1]),
+        asked.group and asked.group(first, first.known[-1]),
         number,
         _ended(first, ends, window) if was_open else None,
         None if ends is None else ends.outcome,
@@ -300,13 +303,19 @@ def _around(
     settled = deal.settled_at
     if settled <= window.before:
         return deal.whole_course, deal.whole_course
-    then = deal.standing(window.before)
-    begins = course(then) if then else None
+    begins = _course(deal.standing(window.before))
     if settled <= window.last:
         return begins, deal.whole_course
+    if settled <= at:  # what is known at the instant was known all along
+        return begins, _course(deal.standing(window.last))
     since = tuple(event for event in deal.known(at) if event.at <= window.last)
     there = since and type(since[0]) is Opened and all(type(e) is not Deleted for e in since)
-    return begins, course(since) if there else None
+    return begins, _course(since) if there else None
+
+
+def _course(known: Known) -> Course | None:
+    """The course of events without its stays; None without events."""
+    return course(tuple(known), stays=False) if known else None
 
 
 def _came_in(ends: Course | None, start: datetime) -> Course | None:
@@ -321,7 +330,7 @@ def _came_in(ends: Course | None, start: datetime) -> Course | None:
         for place, event in enumerate(ends.known, 1)
         if event.at >= start and type(event) in _BEGINNING
     )
-    return course(ends.known[: next(begun, 1)])
+    return _course(ends.known[: next(begun, 1)])
 
 
 _BEGINNING = frozenset({Opened, Reopened})
@@ -356,7 +365,7 @@ def _ended(begins: Course, ends: Course | None, window: _Window) -> Ended | None
 
 def _moves(ends: Course | None, start: datetime, quarters: int) -> tuple[int, int, int, int]:
     """How often the date was moved later by day, month and quarter, and how often earlier."""
-    if ends is None or all(type(event) is not CloseDateChanged for event in ends.known):
+    if ends is None or CloseDateChanged not in ends.kinds:
         return _NONE
     later = later_month = later_quarter = earlier = 0
     for before, after in _moved(ends.known, start):
@@ -451,4 +460,5 @@ def _open_before(deal: DealHistory, closed: datetime, days: int) -> Known:
     """What was known of a deal so many days before it closed; nothing if it was not open."""
     span = timedelta(days) + _MOMENT
     then = () if closed - _FIRST < span else deal.standing(closed - span)
-    return then if then and course(then).outcome is Outcome.OPEN else ()
+    there = _course(then)
+    return () if there is None or there.outcome is not Outcome.OPEN else there.known

@@ -9,10 +9,10 @@ from salespipeline._doors import instance, instances
 from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, WrongTypeError
 from salespipeline.events import ActivityRecorded, Deleted, Event, Merged, Opened, Voided
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.money import Money
 from salespipeline.periods import Period, check_zone, midnight, on
-from salespipeline.pipelines import Outcome
+from salespipeline.pipelines import Outcome, StageKey
 from salespipeline.tallies._book import of_field
 from salespipeline.tallies._counting import Known, Tally, several, stepper, stranger, table
 

@@ -5,8 +5,7 @@ from typing import NamedTuple, cast
 
 from salespipeline._doors import instance, repeated, text
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
-from salespipeline.history import StageKey
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, StageKey
 
 
 class FunnelStage(NamedTuple):

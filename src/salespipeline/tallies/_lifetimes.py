@@ -4,12 +4,13 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple, TypeAlias, cast
 
+from attrs import evolve
+
+from salespipeline._courses import Course, Life
 from salespipeline._doors import choice, instances, repeated
-from salespipeline._lives import Life, life_of
-from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.events import Event, Lost, Start
-from salespipeline.history import Course, DealHistory, course
+from salespipeline.history import DealHistory
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies._counting import (
@@ -21,10 +22,7 @@ from salespipeline.tallies._counting import (
     grouping,
     lives,
     measure,
-    several,
     stepper,
-    stranger,
-    tell,
 )
 
 Causes: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
@@ -93,58 +91,113 @@ def lifetimes(
         InvalidValueError: A cause has no name or the name of an outcome, has no reasons, or
             shares one with another.
     """
-    at, moment = utc(as_of, "as_of"), choice(Moment, by_at, "by_at")
-    steps = instances(Period, periods, "periods")
+    moment, group = choice(Moment, by_at, "by_at"), grouping(by)
+    tally = lifetimes_of(
+        deals, group, as_of=as_of, by_at=moment, periods=periods, zone=zone,
+        resolution=resolution, cluster=cluster, causes=causes,
+    )  # fmt: skip
+    return evolve(tally, by=by, by_at=None if by is None and cluster is None else moment)
+
+
+def lifetimes_of(
+    deals: Iterable[DealHistory],
+    group: Callable[[Course, Event], Hashable] | None,
+    *,
+    as_of: datetime,
+    by_at: Moment = Moment.CLOSING,
+    periods: Iterable[Period] = (),
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+    cluster: str | None = None,
+    causes: Mapping[str, Collection[str]] | None = None,
+) -> Tally[Lifetime]:
+    """`lifetimes` grouped by whatever can be read of a deal."""
+    at, steps = utc(as_of, "as_of"), instances(Period, periods, "periods")
     named, length = check_causes(causes), measure(zone, resolution)
-    step, group, clustered = stepper(steps), grouping(Deal, by), grouping(Deal, cluster)
+    clustered, placed = grouping(cluster), _placer(steps)
     meaning = {reason: name for name, reasons in named for reason in reasons}
     alike = resolution is None and zone is UTC
+    plain = alike and not (placed or group or clustered or meaning)
     counts: dict[Any, list[int]] = {}
-    if alike and not (steps or group or clustered or meaning):
-        counts = _count_alike(deals, at)
-    else:
-        for life, ran in lives(deals, at):
-            known, _, _, outcome, closing, amount = ran
-            read: Any = (group or clustered) and event_at(moment, known, closing)
+    for life, ran, settled in lives(deals, at):
+        key: Any = life
+        if not plain:
+            read: Any = (group or clustered) and event_at(by_at, ran)
             key = (
                 life if alike else _measured(ran, at, length),
-                group and group(known, read),
-                step and step(known[0].at),
-                step and closing and step(closing.at),
-                clustered and clustered(known, read),
-                _cause(outcome, closing, meaning) if meaning else None,
+                group and group(ran, read),
+                placed and placed(ran, settled),
+                clustered and clustered(ran, read),
+                _cause(ran.outcome, ran.closing, meaning) if meaning else None,
             )
-            tell(counts, key, amount)
-    rows, read_at = _rows(counts, at), None if by is None and cluster is None else moment
-    settings = {"cluster": cluster, "causes": named}
-    asked = tuple((name, value) for name, value in settings.items() if value)
-    return Tally("lifetimes", at, rows, steps, resolution, zone, by, read_at, asked)
+        row = counts.get(key)
+        if row is None:
+            counts[key] = row = [0, 0]
+        row[0] += 1
+        amount = ran[5]
+        if amount is not None:
+            row[1] += amount.minor
+    asked = (("cluster", cluster), ("causes", named))
+    settings = tuple((name, value) for name, value in asked if value)
+    return Tally("lifetimes", at, _rows(counts, at), steps, resolution, zone, settings=settings)
+
+
+def endings(
+    deals: Iterable[DealHistory],
+    *,
+    as_of: datetime,
+    by: str | None = None,
+    by_at: Moment = Moment.CLOSING,
+    periods: tuple[Period, ...] = (),
+    zone: tzinfo = UTC,
+    resolution: timedelta | None = None,
+    cluster: str | None = None,
+) -> Tally[Lifetime]:
+    """Count deals by how they ended alone: `lifetimes` without ages and amounts, for rates."""
+    measure(zone, resolution)
+    at, group, clustered, placed = as_of, grouping(by), grouping(cluster), _placer(periods)
+    counts: dict[Any, int] = {}
+    for _, ran, settled in lives(deals, at):
+        read: Any = (group or clustered) and event_at(by_at, ran)
+        key = (
+            group and group(ran, read),
+            placed and placed(ran, settled),
+            ran[3],
+            clustered and clustered(ran, read),
+        )
+        counts[key] = counts.get(key, 0) + 1
+    rows: dict[Lifetime, Count] = {}
+    for (of, periods_of, outcome, shared), n in counts.items():
+        created, closed = periods_of or _NOWHERE
+        rows[Lifetime(of, created, closed, 0, None, None, outcome, None, shared)] = Count(n)
+    return Tally("endings", at, rows, periods, resolution, zone, by)
 
 
 _Lived: TypeAlias = tuple[int, int | None, Why | None, Outcome, str | None]
 
 
-def _count_alike(deals: Iterable[DealHistory], at: datetime) -> dict[Any, list[int]]:
-    """Count deals that their lives alone tell apart; `lives` written out, as all pass here."""
-    found: dict[Life, list[int]] = {}
-    for deal in several(deals, DealHistory):
-        if type(deal) is not DealHistory:
-            raise stranger(DealHistory, deal)
-        if deal.settled_at <= at:
-            life, amount = deal.whole_life, deal.whole_course[5]
-        else:
-            known = deal.standing(at)
-            if not known:
-                continue
-            ran = course(known)
-            life, amount = life_of(known, ran.closing, ran.outcome, ran.amount), ran.amount
-        row = found.get(life)
-        if row is None:
-            found[life] = row = [0, 0]
-        row[0] += 1
-        if amount is not None:
-            row[1] += amount.minor
-    return {(life, None, None, None, None, None): row for life, row in found.items()}
+_Placed: TypeAlias = tuple[int | None, int | None]
+"""The numbers of the periods in which a deal was created and closed."""
+
+
+def _placer(steps: Sequence[Period]) -> Callable[[Course, datetime], _Placed] | None:
+    """How to place a deal, settled at an instant, in periods; None without periods."""
+    step = stepper(steps)
+    if step is None:
+        return None
+    first = steps[0].start
+
+    def placed(ran: Course, settled: datetime) -> _Placed:
+        if settled < first:  # it was over before all of them
+            return _NOWHERE
+        closing = ran[4]
+        return step(ran[0][0].at), None if closing is None else step(closing.at)
+
+    return placed
+
+
+_NOWHERE = None, None
+_ALONE = None, None, None, None
 
 
 def _measured(ran: Course, at: datetime, length: Callable[[datetime, datetime], int]) -> _Lived:
@@ -160,7 +213,9 @@ def _measured(ran: Course, at: datetime, length: Callable[[datetime, datetime], 
 def _rows(counts: Mapping[Any, Sequence[int]], at: datetime) -> dict[Lifetime, Count]:
     """The rows of counts; lives that are open are as old as they are at the instant."""
     rows: dict[Lifetime, Count] = {}
-    for (lived, group, created, closed, cluster, cause), numbers in counts.items():
+    for key, numbers in counts.items():
+        lived, group, placed, cluster, cause = (key, *_ALONE) if isinstance(key, Life) else key
+        created, closed = placed or _NOWHERE
         told: _Lived
         if isinstance(lived, Life):
             days = at.toordinal() - lived.days if lived.outcome is Outcome.OPEN else lived.days

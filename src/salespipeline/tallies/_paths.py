@@ -5,12 +5,12 @@ from collections.abc import Hashable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
+from salespipeline._courses import ENTERING, Leg
 from salespipeline._doors import choice
-from salespipeline.deals import Deal
 from salespipeline.events import Event
-from salespipeline.history import ENTERING, DealHistory, Leg, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.periods import utc
-from salespipeline.pipelines import Outcome
+from salespipeline.pipelines import Outcome, StageKey
 from salespipeline.tallies._counting import Count, Known, Moment, Tally, courses, event_at, grouping
 
 
@@ -49,10 +49,11 @@ def paths(
         by_at: When to read that field; for a deal that is open, closing is as of the instant.
     """
     at, moment = utc(as_of, "as_of"), choice(Moment, by_at, "by_at")
-    group = grouping(Deal, by)
+    group = grouping(by)
     counts = Counter[Any]()
-    for known, _, stays, outcome, closing, _ in courses(deals, at):
-        of = group and group(known, event_at(moment, known, closing))
+    for each in courses(deals, at):
+        known, _, stays, outcome, closing, _, _ = each
+        of = group and group(each, event_at(moment, each))
         number = len(stays) if closing is None else _visits_before(known, closing)
         counts[of, tuple([leg for leg, _ in stays]), number, outcome] += 1
     rows: Counter[Path] = Counter()

@@ -13,7 +13,7 @@ from salespipeline.periods import Period, utc
 from salespipeline.tallies._counting import (
     Moment,
     Tally,
-    grouping,
+    reading,
     several,
     stepper,
     stranger,
@@ -62,7 +62,7 @@ def people(
     """
     at, moment = utc(as_of, "as_of"), choice(Moment, by_at, "by_at")
     steps = instances(Period, periods, "periods")
-    step, group = stepper(steps), grouping(Contact, by)
+    step, group = stepper(steps), reading(Contact, by)
     counts: dict[Any, list[int]] = {}
     for contact in several(contacts, ContactHistory):
         if type(contact) is not ContactHistory:

@@ -7,13 +7,13 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, cast
 
+from salespipeline._courses import ENTERING, Course, Leg, course
 from salespipeline._doors import choice, instances, whole
-from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, brief
 from salespipeline.events import Event
-from salespipeline.history import ENTERING, Course, DealHistory, Leg, StageKey, course
+from salespipeline.history import DealHistory
 from salespipeline.periods import Period, midnight, on, utc
-from salespipeline.pipelines import Outcome, Pipeline
+from salespipeline.pipelines import Outcome, Pipeline, StageKey
 from salespipeline.tallies._counting import (
     Count,
     Moment,
@@ -311,16 +311,16 @@ class _Heads:
     def __init__(
         self, by: str | None, cluster: str | None, periods: Sequence[Period], moment: Moment
     ) -> None:
-        self._group, self._cluster = grouping(Deal, by), grouping(Deal, cluster)
+        self._group, self._cluster = grouping(by), grouping(cluster)
         self._step, self._moment = stepper(periods), moment
         self.plain = self._group is None and self._cluster is None and self._step is None
 
     def of(self, way: _Way, each: Course) -> _Head:
-        read = event_at(self._moment, each.known, each.closing)
+        read = event_at(self._moment, each)
         return (
-            self._group and self._group(each.known, read),
+            self._group and self._group(each, read),
             self._step and self._step(_start(way, each)),
-            self._cluster and self._cluster(each.known, read),
+            self._cluster and self._cluster(each, read),
         )
 
 

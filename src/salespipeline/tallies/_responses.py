@@ -5,18 +5,19 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from salespipeline._courses import entries_known_from
 from salespipeline._doors import choice, instance, instances, text
 from salespipeline.contacts import Contact
 from salespipeline.errors import InvalidValueError
 from salespipeline.events import ActivityRecorded, Created, Direction, Event, Start
-from salespipeline.history import ContactHistory, entries_known_from
+from salespipeline.history import ContactHistory
 from salespipeline.periods import Period, utc
 from salespipeline.tallies._counting import (
     Known,
     Moment,
     Tally,
     Why,
-    grouping,
+    reading,
     several,
     stepper,
     stranger,
@@ -80,7 +81,7 @@ def responses(
     """
     at, moment = utc(as_of, "as_of"), choice(Moment, by_at, "by_at")
     steps, human = instances(Period, periods, "periods"), spoken(kinds)
-    step, group = stepper(steps), grouping(Contact, by)
+    step, group = stepper(steps), reading(Contact, by)
     waited = _waiting(hours, resolution)
     counts: dict[Any, list[int]] = {}
     for contact in several(contacts, ContactHistory):

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
+from salespipeline._courses import Course, Leg
 from salespipeline._doors import instances
-from salespipeline.deals import Deal
-from salespipeline.history import Course, DealHistory, Leg, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.periods import utc
-from salespipeline.pipelines import Pipeline
+from salespipeline.pipelines import Pipeline, StageKey
 from salespipeline.tallies._counting import Count, Tally, Why, courses, grouping, measure
 from salespipeline.tallies._visits import measured
 
@@ -60,7 +60,7 @@ def stage_totals(
         resolution: A finer unit of duration, of elapsed time; calendar days if not given.
     """
     at = utc(as_of, "as_of")
-    length, group = measure(zone, resolution), grouping(Deal, by)
+    length, group = measure(zone, resolution), grouping(by)
     former = former_stages(instances(Pipeline, pipelines, "pipelines"))
     rows = Counter[StageTotal]()
     quick = group is None and resolution is None and zone is UTC
@@ -69,7 +69,7 @@ def stage_totals(
         spent = _spent(measured(each, at, length), former)
         for stage, (event, days, why, still_there) in spent.items():
             reason = why or (Why.NEGATIVE_DURATION if days < 0 else None)
-            of = group and group(each.known, event)
+            of = group and group(each, event)
             rows[StageTotal(of, stage, None if reason else days, reason, still_there)] += 1
     table = {row: Count(n) for row, n in rows.items()}
     settings = (("former", tuple(sorted(former.items()))),)

@@ -4,10 +4,9 @@ from collections.abc import Hashable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from salespipeline.deals import Deal
-from salespipeline.history import DealHistory, StageKey
+from salespipeline.history import DealHistory
 from salespipeline.periods import utc
-from salespipeline.pipelines import Outcome
+from salespipeline.pipelines import Outcome, StageKey
 from salespipeline.tallies._counting import Count, Tally, courses, grouping, tell
 
 
@@ -37,11 +36,12 @@ def standings(
         as_of: The instant to judge from.
         by: A field of the deal, or ``attributes.`` and a name, to group by as of the instant.
     """
-    at, group = utc(as_of, "as_of"), grouping(Deal, by)
+    at, group = utc(as_of, "as_of"), grouping(by)
     counts: dict[Any, list[int]] = {}
-    for known, _, stays, outcome, _, amount in courses(deals, at):
+    for each in courses(deals, at):
+        known, _, stays, outcome, _, amount, _ = each
         currency = None if amount is None else amount.currency
-        tell(counts, (stays[-1][0], group and group(known, known[-1]), outcome, currency), amount)
+        tell(counts, (stays[-1][0], group and group(each, known[-1]), outcome, currency), amount)
     rows: dict[Standing, Count] = {}
     for (leg, of, outcome, currency), count in counts.items():
         row = Standing(of, leg.stage, outcome, currency)

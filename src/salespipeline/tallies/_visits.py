@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain
 from typing import Any, NamedTuple
 
-from salespipeline.deals import Deal
-from salespipeline.history import ENTERING, Course, DealHistory, Leg, StageKey
+from salespipeline._courses import ENTERING, Course, Leg
+from salespipeline.history import DealHistory
 from salespipeline.periods import utc
+from salespipeline.pipelines import StageKey
 from salespipeline.tallies._counting import Count, Tally, Why, courses, grouping, measure
 
 
@@ -56,13 +57,13 @@ def visits(
         resolution: A finer unit of duration, of elapsed time; calendar days if not given.
     """
     at = utc(as_of, "as_of")
-    length, group = measure(zone, resolution), grouping(Deal, by)
+    length, group = measure(zone, resolution), grouping(by)
     quick = group is None and resolution is None and zone is UTC
     counts = Counter[Any]()
     slow = _count_legs(courses(deals, at), at, counts) if quick else courses(deals, at)
     for each in slow:
         for leg, event, days, why in measured(each, at, length):
-            counts[leg, group and group(each.known, event), days, why] += 1
+            counts[leg, group and group(each, event), days, why] += 1
     rows = Counter[Stay]()
     for (leg, of, days, why), n in counts.items():
         reason = why or (Why.NEGATIVE_DURATION if days < 0 else None)
