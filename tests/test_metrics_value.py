@@ -15,8 +15,8 @@ from salespipeline.metrics import (
     average_deal_size,
     deals_by_stage,
 )
-from salespipeline.metrics.value import exact_rates, pipeline_value
-from salespipeline.money import Money
+from salespipeline.metrics.value import pipeline_value
+from salespipeline.money import Money, exact_rates
 from salespipeline.pipelines import Outcome, Pipeline, Stage
 from salespipeline.tallies import standings
 from stories import BY_THEN, day, days, deal, euros, given_to, lost, moved, reopened, won, worth

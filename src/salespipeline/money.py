@@ -7,7 +7,7 @@ decimal context. Amounts of two currencies meet only through a rate that the cal
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from typing import Self
+from typing import Self, TypeAlias, cast
 
 from attrs import field, frozen
 
@@ -19,6 +19,9 @@ from salespipeline.errors import (
     WrongTypeError,
     brief,
 )
+
+Rates: TypeAlias = Mapping[str, Decimal | int | str]
+"""For each other currency, how much of the one wanted a unit of it buys."""
 
 _NO_PLACES = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 _THREE_PLACES = "BHD IQD JOD KWD LYD OMR TND"
@@ -282,7 +285,7 @@ def total(
     amounts: Iterable[Money],
     *,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
 ) -> Money | None:
     """The sum of amounts.
 
@@ -300,22 +303,39 @@ def total(
     >>> total([Money(1, "EUR"), Money(2, "USD")], currency="EUR", rates={"USD": "0.5"})
     Money('2.00', 'EUR')
     """
-    given: Mapping[str, Decimal | int | str] = {} if rates is None else rates
-    if not isinstance(given, Mapping):
-        raise WrongTypeError("rates", "a mapping of currencies to rates", rates)
-    asked = None if currency is None else check_currency(currency)
-    sums = totals(amounts)
-    if not sums:
-        return None
-    wanted = asked or next(iter(sums))
-    lacking = [code for code in sums if code != wanted and code not in given]
-    if lacking:
-        raise MixedCurrenciesError((wanted, *lacking))
+    asked, sums = None if currency is None else check_currency(currency), totals(amounts)
+    wanted = asked or next(iter(sums), "")
+    exact_rates(wanted, rates, sums)
     parts = (
-        part if part.currency == wanted else part.convert(wanted, given[part.currency])
+        part if part.currency == wanted else part.convert(wanted, (rates or {})[part.currency])
         for part in sums.values()
     )
-    return sum(parts, Money(0, wanted))
+    return sum(parts, Money(0, wanted)) if sums else None
+
+
+def exact_rates(
+    currency: str, rates: object, wanted: Iterable[str], name: str = "rates"
+) -> dict[str, Fraction]:
+    """The exact rate of each currency wanted into one, its own among them.
+
+    Raises:
+        WrongTypeError: The rates are no mapping, or one is no exact number.
+        MixedCurrenciesError: There is no rate for a currency.
+        InvalidValueError: A rate is not more than zero.
+    """
+    known: object = {} if rates is None else rates
+    if not isinstance(known, Mapping):
+        raise WrongTypeError(name, "a mapping of currencies to rates", rates)
+    given = cast("Mapping[str, object]", known)
+    others = [code for code in dict.fromkeys(wanted) if code != currency]
+    lacking = tuple(code for code in others if code not in given)
+    if lacking:
+        raise MixedCurrenciesError((currency, *lacking))
+    found = {code: exact(given[code], name) for code in others}
+    faults = tuple(f"that of {code} is not more than zero" for code in others if found[code] <= 0)
+    if faults:
+        raise InvalidValueError(name, faults)
+    return {currency: Fraction(1)} | {code: Fraction(rate) for code, rate in found.items()}
 
 
 def totals(amounts: Iterable[Money]) -> dict[str, Money]:

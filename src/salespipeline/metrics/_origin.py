@@ -12,8 +12,7 @@ from salespipeline.history import DealHistory
 from salespipeline.metrics._forecasting import Plan, Standing, arrivals, estimated_sigma, ratios
 from salespipeline.metrics._learned import Learned, Stand
 from salespipeline.metrics._tracks import Track, dates, tracks
-from salespipeline.metrics.value import exact_rates
-from salespipeline.money import Money, check_currency
+from salespipeline.money import Money, check_currency, exact_rates
 from salespipeline.periods import Period, days_between
 from salespipeline.pipelines import Outcome, Pipeline
 from salespipeline.tallies._counting import grouping

@@ -14,14 +14,12 @@ from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts, Rate
 from salespipeline.metrics._result import Plain, Result, Table, plain
 from salespipeline.metrics.value import average_deal_size
-from salespipeline.money import Money, total
+from salespipeline.money import Money, Rates, total
 from salespipeline.periods import Period, Unit, check_zone, utc
 from salespipeline.tallies import Lifetime, Tally, lifetimes
 
 K = TypeVar("K", bound=Hashable)
 _TICK = timedelta(microseconds=1)
-Rates = Mapping[str, Decimal | int | str]
-"""For each other currency, how much of the quota's currency a unit of it buys."""
 
 
 @frozen

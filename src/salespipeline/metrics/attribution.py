@@ -1,8 +1,7 @@
 """What a change in velocity comes from."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, tzinfo
-from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from itertools import combinations
@@ -24,7 +23,7 @@ from salespipeline.metrics.velocity import (
     finished_at_end,
     of_group,
 )
-from salespipeline.money import MINOR_UNITS, Money
+from salespipeline.money import MINOR_UNITS, Money, Rates
 from salespipeline.periods import Period
 
 
@@ -239,7 +238,7 @@ def velocity_attribution(
     number: NumberOf | str = NumberOf.OPEN,
     cycle_of: CycleOf | str = CycleOf.WON,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
 ) -> Attribution: ...
 
@@ -254,7 +253,7 @@ def velocity_attribution(
     number: NumberOf | str = NumberOf.OPEN,
     cycle_of: CycleOf | str = CycleOf.WON,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
 ) -> Groups[Hashable, Attribution]: ...
 
@@ -268,7 +267,7 @@ def velocity_attribution(
     number: NumberOf | str = NumberOf.OPEN,
     cycle_of: CycleOf | str = CycleOf.WON,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
 ) -> Attribution | Groups[Hashable, Attribution]:
     """Why pipeline velocity changed from one period to another: the part of each of its inputs.

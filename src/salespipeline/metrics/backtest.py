@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple, cast
 
 from attrs import field, frozen
 
-from salespipeline._doors import NOTHING, choice, instances
+from salespipeline._doors import choice, instances
 from salespipeline.deals import Deal
 from salespipeline.errors import WrongTypeError
 from salespipeline.history import DealHistory
@@ -23,7 +22,7 @@ from salespipeline.metrics._spread import Baseline, Spread
 from salespipeline.metrics._tracks import Track, tracks
 from salespipeline.metrics.forecast import Forecast, Options, made
 from salespipeline.metrics.open_chance import check_days
-from salespipeline.money import Money
+from salespipeline.money import Money, Rates
 from salespipeline.periods import Period, check_zone, utc
 from salespipeline.pipelines import Outcome, Pipeline, by_key
 from salespipeline.prediction.measuring import Evaluation, evaluated
@@ -135,7 +134,7 @@ def backtest(
     horizon_days: int,
     seed: int,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] = NOTHING,
+    rates: Rates | None = None,
     runs: int = 1_000,
     refits: int = 16,
     shock: float | str = 0,

@@ -11,14 +11,14 @@ from typing import TypeAlias, cast, overload
 
 from attrs import evolve, field, frozen
 
-from salespipeline._doors import NOTHING, choice, instances, repeated
+from salespipeline._doors import choice, instances, repeated
 from salespipeline.errors import InvalidValueError, WrongTypeError
 from salespipeline.events import ProbabilityBasis
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts, Counting
 from salespipeline.metrics._result import Groups, Plain, Result, Table, plain
-from salespipeline.metrics.value import Rates, exact_rates, in_use
-from salespipeline.money import MINOR_UNITS, Money, check_currency
+from salespipeline.metrics.value import in_use
+from salespipeline.money import MINOR_UNITS, Money, Rates, check_currency, exact_rates
 from salespipeline.periods import Period, Unit, midnight, on
 from salespipeline.pipelines import Pipeline, StageKey
 from salespipeline.tallies import Count, Tally
@@ -131,7 +131,7 @@ class WeightedValue(Result):
     def _shared(self) -> Plain:
         return plain({"open": self.open.n, "by": self.by_basis}) | super().row()
 
-    def total(self, currency: str | None = None, rates: Rates = NOTHING) -> Weighted | None:
+    def total(self, currency: str | None = None, rates: Rates | None = None) -> Weighted | None:
         """The weighted amounts of all currencies in one; None where none was weighed.
 
         Args:

@@ -8,13 +8,12 @@ from typing import cast, overload
 
 from attrs import evolve, field, frozen
 
-from salespipeline._doors import NOTHING, instance
+from salespipeline._doors import instance
 from salespipeline.errors import InvalidValueError, UnknownKeyError
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts
 from salespipeline.metrics._result import Groups, Plain, Result, plain, stamped
-from salespipeline.metrics.value import Rates, exact_rates
-from salespipeline.money import Money, check_currency
+from salespipeline.money import Money, Rates, check_currency, exact_rates
 from salespipeline.periods import Period
 from salespipeline.tallies import Tally
 from salespipeline.tallies._flows import BridgeTerm, Flow, flows
@@ -89,7 +88,7 @@ class Bridge(Result):
         return {each: Money.of_minor(_minor(part, each), each).amount for each in self.currencies}
 
     def reported(
-        self, currency: str, *, rates: Rates = NOTHING, rates_at_end: Rates = NOTHING
+        self, currency: str, *, rates: Rates | None = None, rates_at_end: Rates | None = None
     ) -> "Bridge":
         """The same bridge in one currency, with what the rates changed as a term of its own.
 

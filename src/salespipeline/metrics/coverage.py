@@ -7,7 +7,6 @@ from typing import Any, TypeVar, overload
 
 from attrs import evolve, frozen
 
-from salespipeline._doors import NOTHING
 from salespipeline.events import ProbabilityBasis
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts
@@ -20,8 +19,7 @@ from salespipeline.metrics.book_value import (
     open_amounts,
     weighed,
 )
-from salespipeline.metrics.value import Rates, exact_rates
-from salespipeline.money import Money
+from salespipeline.money import Money, Rates, exact_rates
 from salespipeline.periods import Period, on, utc
 from salespipeline.pipelines import Outcome, Pipeline
 from salespipeline.tallies import Lifetime, Tally, lifetimes
@@ -100,7 +98,7 @@ def pipeline_coverage(
     by: None = None,
     policy: Iterable[ProbabilityBasis | str] | None = None,
     pipelines: Iterable[Pipeline] = (),
-    rates: Rates = NOTHING,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
 ) -> Coverage: ...
 
@@ -115,7 +113,7 @@ def pipeline_coverage(
     by: str,
     policy: Iterable[ProbabilityBasis | str] | None = None,
     pipelines: Iterable[Pipeline] = (),
-    rates: Rates = NOTHING,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
 ) -> Groups[K, Coverage]: ...
 
@@ -129,7 +127,7 @@ def pipeline_coverage(
     by: str | None = None,
     policy: Iterable[ProbabilityBasis | str] | None = None,
     pipelines: Iterable[Pipeline] = (),
-    rates: Rates = NOTHING,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
 ) -> Coverage | Groups[Any, Coverage]:
     """Open pipeline due in a period as a multiple of what is still to be won in it.
@@ -209,7 +207,7 @@ def _coverage(
     weighted: WeightedValue | None,
     wins: Tally[Lifetime],
     goal: Money | None,
-    rates: Rates,
+    rates: Rates | None,
     undated: int,
     period: Period,
 ) -> Coverage:
@@ -237,7 +235,7 @@ def _coverage(
     return stamped(coverage, due.as_of, period)
 
 
-def _together(amounts: Mapping[str, Fraction], currency: str, rates: Rates) -> Money:
+def _together(amounts: Mapping[str, Fraction], currency: str, rates: Rates | None) -> Money:
     """Amounts in one currency, rounded once."""
     exact = exact_rates(currency, rates, amounts)
     return Money.rounded(

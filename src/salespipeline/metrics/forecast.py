@@ -2,12 +2,11 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
 from typing import Any
 
 from attrs import field, frozen
 
-from salespipeline._doors import NOTHING, instance, whole
+from salespipeline._doors import instance, whole
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.history import DealHistory
 from salespipeline.metrics._baselines import last_period, weighted_pipeline
@@ -17,7 +16,7 @@ from salespipeline.metrics._origin import Origin, days_ahead
 from salespipeline.metrics._result import Groups, Result
 from salespipeline.metrics._semi_markov import FEW_EXITS, LIFE
 from salespipeline.metrics._spread import Baseline, Spread
-from salespipeline.money import Money
+from salespipeline.money import Money, Rates
 from salespipeline.periods import Period, check_zone, utc
 from salespipeline.pipelines import Outcome, Pipeline, by_key
 
@@ -99,7 +98,7 @@ def forecast(
     period: Period,
     seed: int,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] = NOTHING,
+    rates: Rates | None = None,
     by: str | None = None,
     runs: int = 10_000,
     refits: int = 16,

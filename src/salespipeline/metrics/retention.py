@@ -3,18 +3,17 @@
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import UTC, date, datetime, tzinfo
-from decimal import Decimal
 from fractions import Fraction
 from typing import TypeVar, overload
 
 from attrs import field, frozen
 
-from salespipeline._doors import NOTHING, instance
-from salespipeline.errors import InvalidValueError, MixedCurrenciesError, WrongTypeError, brief
+from salespipeline._doors import instance
+from salespipeline.errors import InvalidValueError
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Counting, Rate
 from salespipeline.metrics._result import Groups, Plain, Result, plain
-from salespipeline.money import MINOR_UNITS, Money, check_currency, exact
+from salespipeline.money import MINOR_UNITS, Money, Rates, check_currency, exact_rates
 from salespipeline.periods import Period, check_date, check_zone, on, utc
 from salespipeline.tallies import Tally
 from salespipeline.tallies._accounts import (
@@ -37,8 +36,6 @@ _ENDED = Counting[DealHistory](accounts, None, "period", lean=of_endings)
 _MONTHS_A_YEAR = 12
 
 T = TypeVar("T")
-Rates = Mapping[str, Decimal | int | str]
-"""For each other currency, how much of the one wanted a unit of it buys."""
 
 
 def _major(minor: Fraction, currency: str) -> Fraction:
@@ -50,24 +47,10 @@ def _converted(
     sums: Mapping[str, T], currency: str | None, rates: Rates | None
 ) -> tuple[str, dict[str, Fraction]] | None:
     """The currency wanted, and what a unit of each buys of it; None where there is none."""
-    given: Rates = NOTHING if rates is None else rates
-    if not isinstance(given, Mapping):
-        raise WrongTypeError("rates", "a mapping of currencies to rates", rates)
     asked = None if currency is None else check_currency(currency)
-    if not sums:
-        return None
-    wanted = asked or next(iter(sums))
-    lacking = tuple(code for code in sums if code != wanted and code not in given)
-    if lacking:
-        raise MixedCurrenciesError((wanted, *lacking))
-    return wanted, {code: Fraction(1) if code == wanted else _rate(given[code]) for code in sums}
-
-
-def _rate(rate: object) -> Fraction:
-    number = exact(rate, "rate")
-    if number <= 0:
-        raise InvalidValueError("rate", (f"{brief(rate)} is not more than zero",))
-    return Fraction(number)
+    wanted = asked or next(iter(sums), "")
+    units = exact_rates(wanted, rates, sums)
+    return (wanted, units) if sums else None
 
 
 @frozen

@@ -12,14 +12,13 @@ from typing import TypeAlias, overload
 
 from attrs import field, frozen
 
-from salespipeline._doors import NOTHING, choice, gathered, instance, instances
+from salespipeline._doors import choice, gathered, instance, instances
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError
 from salespipeline.history import DealHistory
 from salespipeline.intervals import check_level
 from salespipeline.metrics._figure import Amounts, Counting, Rate, as_decimal
 from salespipeline.metrics._result import Groups, Plain, Result, Table, plain, stamped
-from salespipeline.metrics.value import Rates, exact_rates
-from salespipeline.money import MINOR_UNITS, Money
+from salespipeline.money import MINOR_UNITS, Money, Rates, exact_rates
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Count, Moment, Tally
@@ -311,7 +310,7 @@ def win_rate_by_size(
     as_of: datetime | None = None,
     period: Period | None = None,
     by: None = None,
-    rates: Rates = NOTHING,
+    rates: Rates | None = None,
     level: float = 0.95,
 ) -> Table[SizeBand]: ...
 
@@ -324,7 +323,7 @@ def win_rate_by_size(
     as_of: datetime,
     period: Period | None = None,
     by: str,
-    rates: Rates = NOTHING,
+    rates: Rates | None = None,
     level: float = 0.95,
 ) -> Groups[Hashable, Table[SizeBand]]: ...
 
@@ -336,7 +335,7 @@ def win_rate_by_size(
     as_of: datetime | None = None,
     period: Period | None = None,
     by: str | None = None,
-    rates: Rates = NOTHING,
+    rates: Rates | None = None,
     level: float = 0.95,
 ) -> Table[SizeBand] | Groups[Hashable, Table[SizeBand]]:
     """The number, the amounts and the win rate of deals by the band that their amount lies in.
@@ -410,7 +409,7 @@ def _thresholds(thresholds: Iterable[Money]) -> tuple[Money, ...]:
 
 
 def _bands(
-    told: Sequence[_Standing], ends: tuple[Money, ...], rates: Rates, level: float
+    told: Sequence[_Standing], ends: tuple[Money, ...], rates: Rates | None, level: float
 ) -> Iterable[SizeBand]:
     currency = ends[0].currency
     without = sum(sum(counts.values()) for _, code, counts in told if code is None)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 from attrs import evolve, frozen
 
-from salespipeline._doors import NOTHING, hashable, instance, whole
+from salespipeline._doors import hashable, instance, whole
 from salespipeline.errors import (
     InvalidValueError,
-    MixedCurrenciesError,
     UnknownKeyError,
     WrongTypeError,
     brief,
@@ -22,7 +21,7 @@ from salespipeline.history import DealHistory
 from salespipeline.intervals import Interval, check_level
 from salespipeline.metrics._figure import Rate, as_fraction
 from salespipeline.metrics._result import Groups, Result, stamped
-from salespipeline.money import Money, exact
+from salespipeline.money import Money, Rates, exact_rates
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import courses
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound=Hashable)
 Share: TypeAlias = float | Decimal | Fraction | str
 """A number from 0 to 1; a float is read by its shortest decimal text."""
-Rates: TypeAlias = Mapping[str, Decimal | int | str]
-"""For each other currency, how much of the target's currency a unit of it buys."""
 
 _FEWEST_DRAWS, _MOST_DRAWS = 100, 1_000_000
 _MOST_NEEDED = 1e15
@@ -199,22 +196,7 @@ def _size(size: object, currency: str, rates: Rates | None) -> Fraction:
     amount = instance(Money, size, "average_size")
     if amount.minor < 0:
         raise InvalidValueError("average_size", (f"{brief(amount)} is negative",))
-    return Fraction(amount.amount) * _unit(amount.currency, currency, rates)
-
-
-def _unit(code: str, currency: str, rates: Rates | None) -> Fraction:
-    """How much of a currency one unit of another buys, exact."""
-    given: Rates = NOTHING if rates is None else rates
-    if not isinstance(given, Mapping):
-        raise WrongTypeError("rates", "a mapping of currencies to rates", rates)
-    if code == currency:
-        return Fraction(1)
-    if code not in given:
-        raise MixedCurrenciesError((currency, code))
-    number = exact(given[code], "rate")
-    if number <= 0:
-        raise InvalidValueError("rate", (f"{brief(given[code])} is not more than zero",))
-    return Fraction(number)
+    return Fraction(amount.amount) * exact_rates(currency, rates, [code := amount.currency])[code]
 
 
 @frozen
@@ -533,10 +515,8 @@ def _sizing_of(
     sold: _Sold, target: Money, people: int, rates: Rates | None, asked: tuple[int, int, float]
 ) -> Sizing:
     won, lost = sold.outcomes[Outcome.WON], sold.outcomes[Outcome.LOST]
-    sizes = sorted(
-        Fraction(each.amount) * _unit(each.currency, target.currency, rates)
-        for each in sold.amounts
-    )
+    units = exact_rates(target.currency, rates, (each.currency for each in sold.amounts))
+    sizes = sorted(Fraction(each.amount) * units[each.currency] for each in sold.amounts)
     known = Sizing(
         target,
         sum(sizes, Fraction()) / len(sizes) if sizes else None,

@@ -2,23 +2,16 @@
 
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
-from decimal import Decimal
-from fractions import Fraction
-from typing import TypeAlias, cast, overload
+from typing import overload
 
 from attrs import field, frozen
 
-from salespipeline.errors import InvalidValueError, MixedCurrenciesError, WrongTypeError
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts, AverageSize, Counting
 from salespipeline.metrics._result import Groups, Result, Table
 from salespipeline.metrics.outcomes import CLOSED
-from salespipeline.money import exact
 from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.tallies import Lifetime, Standing, Tally, standings
-
-Rates: TypeAlias = Mapping[str, Decimal | int | str]
-"""For each other currency, how much of the currency wanted one unit of it buys."""
 
 _NOW = Counting[DealHistory](standings, None, None)
 
@@ -227,27 +220,3 @@ def _open_value(tally: Tally[Standing], known: Mapping[str, Pipeline]) -> Pipeli
 
 def _amounts(tally: Tally[Standing]) -> Amounts:
     return Amounts.of((row.currency, count) for row, count in tally.rows.items())
-
-
-def exact_rates(
-    currency: str, rates: object, wanted: Iterable[str], name: str = "rates"
-) -> dict[str, Fraction]:
-    """The exact rate of each currency wanted into one, its own among them.
-
-    Raises:
-        WrongTypeError: The rates are no mapping, or one is no exact number.
-        MixedCurrenciesError: There is no rate for a currency.
-        InvalidValueError: A rate is not more than zero.
-    """
-    if not isinstance(rates, Mapping):
-        raise WrongTypeError(name, "a mapping of currencies to rates", rates)
-    given = cast("Mapping[str, object]", rates)
-    others = [code for code in dict.fromkeys(wanted) if code != currency]
-    lacking = tuple(code for code in others if code not in given)
-    if lacking:
-        raise MixedCurrenciesError((currency, *lacking))
-    found = {code: exact(given[code], name) for code in others}
-    faults = tuple(f"that of {code} is not more than zero" for code in others if found[code] <= 0)
-    if faults:
-        raise InvalidValueError(name, faults)
-    return {currency: Fraction(1)} | {code: Fraction(rate) for code, rate in found.items()}

@@ -18,7 +18,7 @@ from salespipeline.metrics._result import Groups, Result, Table, stamped
 from salespipeline.metrics.durations import exact_days, lengths_of
 from salespipeline.metrics.outcomes import CLOSED, CREATED, win_rate_closed
 from salespipeline.metrics.value import average_deal_size
-from salespipeline.money import Money
+from salespipeline.money import Money, Rates
 from salespipeline.periods import Period
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
@@ -152,7 +152,7 @@ def pipeline_velocity(
     by: None = None,
     number: NumberOf | str = NumberOf.OPEN,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
 ) -> Velocity: ...
@@ -167,7 +167,7 @@ def pipeline_velocity(
     by: str,
     number: NumberOf | str = NumberOf.OPEN,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
 ) -> Groups[Hashable, Velocity]: ...
@@ -181,7 +181,7 @@ def pipeline_velocity(
     by: str | None = None,
     number: NumberOf | str = NumberOf.OPEN,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
 ) -> Velocity | Groups[Hashable, Velocity]:
@@ -234,7 +234,7 @@ def consistent_velocity(
     by: None = None,
     number: NumberOf | str = NumberOf.OPEN,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
 ) -> Velocity: ...
@@ -249,7 +249,7 @@ def consistent_velocity(
     by: str,
     number: NumberOf | str = NumberOf.OPEN,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
 ) -> Groups[Hashable, Velocity]: ...
@@ -263,7 +263,7 @@ def consistent_velocity(
     by: str | None = None,
     number: NumberOf | str = NumberOf.OPEN,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
 ) -> Velocity | Groups[Hashable, Velocity]:
@@ -393,7 +393,7 @@ def velocity_series(
     number: NumberOf | str = NumberOf.OPEN,
     cycle_of: CycleOf | str = CycleOf.WON,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
 ) -> Table[VelocityStep]: ...
 
@@ -407,7 +407,7 @@ def velocity_series(
     number: NumberOf | str = NumberOf.OPEN,
     cycle_of: CycleOf | str = CycleOf.WON,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
 ) -> Groups[Hashable, Table[VelocityStep]]: ...
 
@@ -420,7 +420,7 @@ def velocity_series(
     number: NumberOf | str = NumberOf.OPEN,
     cycle_of: CycleOf | str = CycleOf.WON,
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
 ) -> Table[VelocityStep] | Groups[Hashable, Table[VelocityStep]]:
     """Pipeline velocity period by period, each judged from its own end, with the change.

@@ -17,7 +17,7 @@ from salespipeline.history import DealHistory
 from salespipeline.metrics._result import Plain, Result, Table, even, stamped
 from salespipeline.metrics.ageing import is_parked
 from salespipeline.metrics.open_chance import ChanceBasis, OpenChance, chance_table, win_chances
-from salespipeline.money import Money, total
+from salespipeline.money import Money, Rates, total
 from salespipeline.periods import utc
 from salespipeline.pipelines import Pipeline, by_key
 
@@ -112,7 +112,7 @@ def most_winnable(
     most: int | None = None,
     pipelines: Iterable[Pipeline] = (),
     currency: str | None = None,
-    rates: Mapping[str, Decimal | int | str] | None = None,
+    rates: Rates | None = None,
     zone: tzinfo = UTC,
 ) -> MostWinnable:
     """The open deals ranked by their chance of being won, or by that times their amount.
