@@ -344,10 +344,11 @@ def slippage(deals: Deals) -> Told:
 
 
 def pushes(deals: Deals) -> Told:
-    """How often the dates of deals were moved in a quarter."""
+    """How often the dates of deals were moved in a quarter, and how long they were open in it."""
     found = metrics.pushes(deals, as_of=AS_OF, period=QUARTER)
     told = {"day": found.by_day, "month": found.by_month, "earlier": found.pull_ins}
-    return {name: each.moves for name, each in told.items()}
+    months = {"months": float(found.by_day.open_months)}
+    return _rate(found.pushed) | months | {name: each.moves for name, each in told.items()}
 
 
 def close_date_error(deals: Deals) -> Told:
@@ -454,11 +455,16 @@ def customer_lifetime(deals: Deals) -> Told:
 
 
 def new_and_existing(deals: Deals) -> Told:
-    """Won among closed, of accounts that had bought before and of others."""
+    """How selling went to accounts that had bought before, and to others."""
     return {
         f"{each.customers.value} {name}": value
         for each in metrics.new_and_existing(deals, as_of=AS_OF)
-        for name, value in _rate(each.win_rate).items()
+        for name, value in (
+            *_rate(each.win_rate).items(),
+            ("opened", each.opened),
+            ("size", float(each.average_deal_size.mean() or 0)),
+            ("cycle", each.cycle_length.mean_days or 0.0),
+        )
     }
 
 

@@ -150,14 +150,24 @@ def slippage(table: pd.DataFrame) -> Told:
 
 
 def pushes(table: pd.DataFrame) -> Told:
-    """How often the dates of deals were moved in a quarter."""
+    """How often the dates of deals were moved in a quarter, and how long they were open in it."""
     known = table[table["at"] < QUARTER.end]
+    start, end = pd.Timestamp(QUARTER.start), pd.Timestamp(QUARTER.end)
+    last = last_of(known)
+    closed = last["at"].where(last["kind"].isin(CLOSING))
+    closed = closed[~(closed < start)]
+    opened = opened_of(known)["at"].reindex(closed.index).clip(lower=start)
+    open_days = days_between(closed.fillna(end), opened).sum()
     said = known[known["kind"].isin(["Opened", "CloseDateChanged"])]
     before = said.groupby("deal", sort=False)["expected"].shift()
     moved = (said["kind"] == "CloseDateChanged") & (said["at"] >= QUARTER.start)
     now, before = said.loc[moved, "expected"], before[moved]
     months = (now.dt.year - before.dt.year) * 12 + now.dt.month - before.dt.month
+    pushed = said.loc[moved, "deal"][now > before]
     return {
+        "of": len(closed),
+        "n": pushed.nunique(),
+        "months": open_days / 30.436875,
         "day": int((now > before).sum()),
         "month": int((months > 0).sum()),
         "earlier": int((now < before).sum()),
@@ -343,17 +353,19 @@ def recurring_revenue(table: pd.DataFrame) -> Told:
 
 
 def new_and_existing(table: pd.DataFrame) -> Told:
-    """Won among closed, of accounts that had bought before and of others."""
+    """How selling went to accounts that had bought before, and to others."""
     known = known_of(table)
     opened, last = opened_of(known)[["at", "account"]], last_of(known)[["kind", "at"]]
-    each = opened.join(last, rsuffix="_closed")
+    each = opened.join(last, rsuffix="_closed").join(worth_of(known) / 100)
     first = each[each["kind"] == "Won"].groupby("account")["at_closed"].min()
     existing = each["account"].map(first) < each["at"]
     closed = each["kind"].isin(CLOSING)
     told: Told = {}
     for name, these in (("existing", existing), ("new", ~existing)):
-        told[f"{name} of"] = int((these & closed).sum())
-        told[f"{name} n"] = int((these & (each["kind"] == "Won")).sum())
+        won = each[these & (each["kind"] == "Won")]
+        told |= {f"{name} opened": int(these.sum()), f"{name} of": int((these & closed).sum())}
+        told |= {f"{name} n": len(won), f"{name} size": won["amount"].mean()}
+        told[f"{name} cycle"] = days_between(won["at_closed"], won["at"]).mean()
     return told
 
 
