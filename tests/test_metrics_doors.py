@@ -119,8 +119,12 @@ def _refusal(call, arguments):
     return message
 
 
+def _is_named(parameter, message):
+    return any(name in message for name in CALLED.get(parameter, (parameter,)))
+
+
 def _check_named(parameter, message):
-    assert any(name in message for name in CALLED.get(parameter, (parameter,))), message
+    assert _is_named(parameter, message), message
 
 
 @pytest.mark.parametrize(("name", "parameter"), DOORS)
@@ -138,6 +142,22 @@ def test_what_is_strange_is_refused_by_the_name_of_its_parameter(name, parameter
 
 
 WRONG = {
+    "average_size": [5],
+    "bands": ["30", (30, 30)],
+    "days": [-1],
+    "draws": [5],
+    "expected_at": ["nope"],
+    "first_month": [0, 13],
+    "least": [0],
+    "most": [0],
+    "needed": [-1],
+    "people": [0, -1, 1.5],
+    "rates": ["USD", [("USD", 1)]],
+    "rule": ["nope"],
+    "share": [0, 2],
+    "until": ["nope"],
+    "visit": ["nope"],
+    "within_days": [-1],
     "ages": [(), (30, 30), (-1,), (10**6,), b"ages"],
     "as_of": [datetime(2026, 3, 1), date(2026, 3, 1), "2026-03-01"],  # noqa: DTZ001 - on purpose
     "by": ["nope", "attributes", "attributes.", b"owner", ("owner",), ["owner"]],
@@ -223,19 +243,18 @@ def test_histories_need_an_instant(name):
     _check_named("as_of", _refusal(FIGURES[name], asked(name, FIGURES[name], as_of=None)))
 
 
-MEASURES_NO_DURATIONS = frozenset({"close_ratio", "contacts_by_lifecycle_stage", "leads"})
-"""Figures that take a zone as all made alike do, and have no use for it."""
-ALL_WRONG = {"as_of": datetime(2026, 3, 1), "level": 2, "zone": "UTC"}  # noqa: DTZ001 - on purpose
-
-
-@pytest.mark.parametrize("name", TAKES_TALLIES)
-def test_several_that_are_wrong_are_named_together(name):
-    call = FIGURES[name]
-    wrong = {each: value for each, value in ALL_WRONG.items() if each in _parameters(call)}
-    if name in MEASURES_NO_DURATIONS:
-        del wrong["zone"]
-    message = _refusal(call, asked(name, call, **wrong))
-    assert [each for each in wrong if each not in message] == []
+@pytest.mark.parametrize("name", ALL)
+def test_all_that_is_wrong_is_named_together(name):
+    call = ALL[name]
+    wrong = {
+        each: next(value for value in WRONG[each] if value != parameter.default)
+        for each, parameter in _parameters(call).items()
+        if each in WRONG
+    }
+    with pytest.raises(SalesPipelineError) as caught:
+        call(**asked(name, call, **wrong))
+    message = str(caught.value)
+    assert [each for each in wrong if not _is_named(each, message)] == []
 
 
 OTHERWISE = {

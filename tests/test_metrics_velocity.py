@@ -79,10 +79,10 @@ def test_the_days_of_a_forecast_are_whole():
 @pytest.mark.parametrize(
     ("wrong", "fault"),
     [
-        ({"number": -1}, "the number -1 is negative"),
-        ({"win_rate": 1.01}, "the win rate 1.01 is not from 0 to 1"),
-        ({"win_rate": -1}, "the win rate -1 is not from 0 to 1"),
-        ({"cycle_days": 0}, "the cycle of 0 days is not more than 0"),
+        ({"number": -1}, "-1 is negative"),
+        ({"win_rate": 1.01}, "1.01 is not from 0 to 1"),
+        ({"win_rate": -1}, "-1 is not from 0 to 1"),
+        ({"cycle_days": 0}, "0 days are not more than 0"),
         ({"cycle_days": nan}, "'nan' is not finite"),
     ],
 )

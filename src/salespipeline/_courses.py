@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import sub
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from attrs import frozen
 
@@ -96,7 +96,7 @@ def course(known: tuple[Any, ...], *, stays: bool = True) -> Course:
     days: list[int] = []
     stage = pipeline = None
     for event in known:
-        kind = type(cast("object", event))
+        kind = event.__class__
         if kind in ENTERING:
             if event.stage != stage or event.pipeline != pipeline:
                 stage, pipeline = event.stage, event.pipeline

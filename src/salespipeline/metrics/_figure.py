@@ -10,13 +10,16 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
 
 from attrs import field, frozen
 
-from salespipeline._doors import choice, gathered, instance, instances
+from salespipeline._doors import choice, instance, instances
+from salespipeline._record import Record
+from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, UnknownKeyError, brief
-from salespipeline.intervals import Interval, check_level, clustered, jeffreys, wilson
+from salespipeline.intervals import Interval, clustered, jeffreys, wilson
 from salespipeline.metrics._result import Groups, Plain, Result, plain, stamped
 from salespipeline.money import MINOR_UNITS, Money, exact, total
-from salespipeline.periods import Period, check_zone, utc
+from salespipeline.periods import Period, check_zone
 from salespipeline.tallies import Count, Moment, Tally
+from salespipeline.tallies._asking import asks
 
 H_contra = TypeVar("H_contra", contravariant=True)
 T = TypeVar("T")
@@ -311,6 +314,7 @@ class Counting(Generic[H_contra]):
         durations: Whether zone and resolution matter to it.
         clusters: Whether it can be counted by clusters.
         lean: What counts no more of records than the figures need; ``count`` if None.
+        kind: The kind of record.
     """
 
     count: Callable[..., Tally[Any]]
@@ -319,6 +323,7 @@ class Counting(Generic[H_contra]):
     durations: bool = False
     clusters: bool = False
     lean: Callable[..., Tally[Any]] | None = None
+    kind: type[Record] = Deal
 
     def figure(self, finish: Callable[[Tally[Any], float], T]) -> "Figure[H_contra, T]":
         """Make a figure of records out of what finishes a tally."""
@@ -337,7 +342,7 @@ class Counting(Generic[H_contra]):
             return self.measure(finish, records, as_of, period, by, level, **options)
 
         named = _named_as(finish, measured, finish.__annotations__["return"])
-        return cast("Figure[H_contra, T]", named)
+        return cast("Figure[H_contra, T]", asks(self.kind)(named))
 
     def rate(self, hits: Callable[[Any], bool | None]) -> "RateFigure[H_contra]":
         """Make a rate of records out of what says of a row of the tally whether it is a hit.
@@ -372,7 +377,8 @@ class Counting(Generic[H_contra]):
 
             return self.measure(finish, records, as_of, period, by, level, **options)
 
-        return cast("RateFigure[H_contra]", _named_as(hits, measured, Rate))
+        named = _named_as(hits, measured, Rate)
+        return cast("RateFigure[H_contra]", asks(self.kind, interval=RateInterval)(named))
 
     def _clustering(self, cluster: object, interval: object) -> dict[str, object]:
         if cluster is None:
@@ -404,17 +410,6 @@ class Counting(Generic[H_contra]):
         **options: object,
     ) -> T | Groups[Hashable, T]:
         """The figure of records or of a tally of them, or one for each group."""
-        counted = isinstance(records, Tally)
-        gathered(
-            "figure",
-            "level",
-            *(() if counted else ("as_of",)),
-            *(("zone",) if "zone" in options else ()),
-            level=(check_level, level),
-            period=(_period, period),
-            as_of=(utc, None if counted else as_of),
-            zone=(_zone, options.get("zone")),
-        )
         if period is not None and self.over is None:
             raise InvalidValueError("period", ("this figure is of an instant, not of a period",))
         if isinstance(records, Tally):
@@ -495,14 +490,6 @@ class Counting(Generic[H_contra]):
             raise UnknownKeyError("period of the tally", period, tally.periods)
         number, over = tally.periods.index(period), cast("str", self.over)
         return tally.where(lambda row: getattr(row, over) == number)
-
-
-def _period(value: object, name: str) -> Period:
-    return instance(Period, value, name)
-
-
-def _zone(value: object, _name: str) -> tzinfo:
-    return check_zone(cast("tzinfo", value))
 
 
 def _settled(setting: object) -> object:

@@ -15,6 +15,7 @@ from salespipeline.metrics._figure import Amounts, Counting
 from salespipeline.metrics._result import Groups, Plain, Result, Table, even, plain
 from salespipeline.pipelines import Pipeline, StageKey, by_key
 from salespipeline.tallies import Count, Tally
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._book import OpenDeal, book
 
 _BOOK = Counting[DealHistory](book, None, None)
@@ -66,6 +67,17 @@ class Ageing(Result):
         )
 
 
+def _starts(bands: Any) -> tuple[int, ...]:
+    """The days at which each band begins."""
+    if isinstance(bands, str) or not isinstance(bands, Iterable):
+        raise WrongTypeError("bands", "several whole numbers of days", bands)
+    starts = (0, *(whole(each, "bands") for each in cast("Iterable[object]", bands)))
+    faults = [f"{brief(b)} does not come after {brief(a)}" for a, b in pairwise(starts) if b <= a]
+    if faults:
+        raise InvalidValueError("bands", tuple(faults))
+    return starts
+
+
 @overload
 def ageing(
     deals: Iterable[DealHistory] | Tally[OpenDeal],
@@ -90,6 +102,7 @@ def ageing(
 ) -> Groups[Hashable, Ageing]: ...
 
 
+@asks(bands=_starts)
 def ageing(
     deals: Iterable[DealHistory] | Tally[OpenDeal],
     *,
@@ -129,17 +142,6 @@ def ageing(
         return _ageing(tally, starts, known)
 
     return _BOOK.measure(finish, deals, as_of, None, by, 0.95, zone=zone)
-
-
-def _starts(bands: Any) -> tuple[int, ...]:
-    """The days at which each band begins."""
-    if isinstance(bands, str) or not isinstance(bands, Iterable):
-        raise WrongTypeError("bands", "several whole numbers of days", bands)
-    starts = (0, *(whole(each, "bands") for each in cast("Iterable[object]", bands)))
-    faults = [f"{brief(b)} does not come after {brief(a)}" for a, b in pairwise(starts) if b <= a]
-    if faults:
-        raise InvalidValueError("bands", tuple(faults))
-    return starts
 
 
 def _ageing(

@@ -17,6 +17,7 @@ from salespipeline.metrics.value import average_deal_size
 from salespipeline.money import Money, Rates, total
 from salespipeline.periods import Period, Unit, check_zone, utc
 from salespipeline.tallies import Lifetime, Tally, lifetimes
+from salespipeline.tallies._asking import asks
 
 K = TypeVar("K", bound=Hashable)
 _TICK = timedelta(microseconds=1)
@@ -118,6 +119,35 @@ class TeamAttainment(Result):
         return sorted(each.exact for each in self.each.values() if each.exact is not None)
 
 
+def check_quota(quota: object) -> Money:
+    """A quota, which is not negative."""
+    given = instance(Money, quota, "quota")
+    if given.minor < 0:
+        raise InvalidValueError("quota", (f"{brief(given)} is negative",))
+    return given
+
+
+def check_quotas(quotas: object) -> dict[Hashable, Money]:
+    """The quota of each group, none of them negative."""
+    if not isinstance(quotas, Mapping):
+        raise WrongTypeError("quota", "a mapping of groups to Money, as by= is given", quotas)
+    given = cast("Mapping[Hashable, object]", quotas)
+    return {key: check_quota(each) for key, each in given.items()}
+
+
+def check_goals(quota: object) -> object:
+    """A quota, or the quota of each group."""
+    many = isinstance(quota, Mapping)
+    return check_quotas(cast("object", quota)) if many else check_quota(quota)
+
+
+def _check_weights(weights: object) -> None:
+    if isinstance(weights, str | bytes | bytearray) or not isinstance(weights, Sequence):
+        raise WrongTypeError("weights", "a sequence of numbers", weights)
+    if not weights:
+        raise InvalidValueError("weights", ("there is none",))
+
+
 @overload
 def attainment(
     deals: Iterable[DealHistory] | Tally[Lifetime],
@@ -144,6 +174,7 @@ def attainment(
 ) -> TeamAttainment: ...
 
 
+@asks(quota=check_goals)
 def attainment(
     deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
@@ -187,7 +218,6 @@ def attainment(
     >>> attainment([], quota=Money(0, "EUR"), period=Period.month(2026, 3),
     ...     as_of=Period.month(2026, 3).end).value
     """
-    instance(Period, period, "period")
     if by is None:
         goal = check_quota(quota)
         found = average_deal_size(deals, as_of=as_of, period=period, level=level)
@@ -210,22 +240,6 @@ def attainment(
     )
 
 
-def check_quota(quota: object) -> Money:
-    """A quota, which is not negative."""
-    given = instance(Money, quota, "quota")
-    if given.minor < 0:
-        raise InvalidValueError("quota", (f"{brief(given)} is negative",))
-    return given
-
-
-def check_quotas(quotas: object) -> dict[Hashable, Money]:
-    """The quota of each group, none of them negative."""
-    if not isinstance(quotas, Mapping):
-        raise WrongTypeError("quota", "a mapping of groups to Money, as by= is given", quotas)
-    given = cast("Mapping[Hashable, object]", quotas)
-    return {key: check_quota(each) for key, each in given.items()}
-
-
 def _attained(
     amounts: Amounts, quota: Money, period: Period, at: datetime, rates: Rates | None
 ) -> Attainment:
@@ -238,6 +252,7 @@ def _attained(
     )
 
 
+@asks(quota=check_quota, weights=_check_weights)
 def attainment_steps(
     deals: Iterable[DealHistory],
     *,
@@ -292,7 +307,6 @@ def attainment_steps(
 
 def steps_of(period: Period, unit: Unit | str, zone: tzinfo) -> tuple[Period, ...]:
     """The calendar steps of a period, the first and the last cut at its edges."""
-    instance(Period, period, "period")
     whole = period.steps(choice(Unit, unit, "unit"), zone=check_zone(zone))
     return tuple(Period(max(step.start, period.start), min(step.end, period.end)) for step in whole)
 
@@ -301,8 +315,7 @@ def weights_of(steps: Sequence[Period], weights: object) -> Sequence[int | Decim
     """How heavy each step is; as long as it is, if nothing is given."""
     if weights is None:
         return [(step.end - step.start) // _TICK for step in steps]
-    if isinstance(weights, str | bytes | bytearray) or not isinstance(weights, Sequence):
-        raise WrongTypeError("weights", "a sequence of numbers", weights)
+    _check_weights(weights)
     given = cast("Sequence[int | Decimal]", weights)
     if len(given) != len(steps):
         fault = f"{len(given)} weights are given for {len(steps)} steps"

@@ -9,6 +9,7 @@ from typing import TypeAlias, overload
 from attrs import frozen
 
 from salespipeline._doors import choice, whole
+from salespipeline.contacts import Contact
 from salespipeline.errors import InvalidValueError, brief
 from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.intervals import Interval
@@ -18,6 +19,7 @@ from salespipeline.metrics._result import Groups, Plain, Result, even
 from salespipeline.metrics.outcomes import Survival
 from salespipeline.periods import Period
 from salespipeline.tallies import Tally
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._attempts import (
     STANDARD_ATTEMPTS,
     Asked,
@@ -27,6 +29,8 @@ from salespipeline.tallies._attempts import (
     Until,
     attempts_on_contacts,
     attempts_on_deals,
+    check_kinds,
+    check_quiet,
 )
 
 _CONTACTS = Counting[ContactHistory](attempts_on_contacts, None, "cohort")
@@ -193,6 +197,13 @@ def attempts(
 ) -> Groups[Hashable, Attempts]: ...
 
 
+@asks(
+    Contact,
+    until=Until,
+    stage=LifecycleStage,
+    kinds=check_kinds,
+    quiet_days=check_quiet,
+)
 def attempts(
     contacts: Iterable[ContactHistory] | Tally[Tried],
     *,
@@ -283,6 +294,7 @@ def attempts_to_win(
 ) -> Groups[Hashable, Attempts]: ...
 
 
+@asks(kinds=check_kinds, quiet_days=check_quiet)
 def attempts_to_win(
     deals: Iterable[DealHistory] | Tally[Tried],
     *,

@@ -10,7 +10,7 @@ from typing import overload
 
 from attrs import frozen
 
-from salespipeline._doors import choice, instance, instances
+from salespipeline._doors import instance, instances
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError
 from salespipeline.history import DealHistory
 from salespipeline.metrics._result import Groups, Plain, Result, even, stamped
@@ -19,12 +19,15 @@ from salespipeline.metrics.velocity import (
     NumberOf,
     Velocity,
     as_long,
+    check_cycle_of,
+    check_number_of,
     counted_at_end,
     finished_at_end,
     of_group,
 )
 from salespipeline.money import MINOR_UNITS, Money, Rates
 from salespipeline.periods import Period
+from salespipeline.tallies._asking import asks
 
 
 class VelocityInput(StrEnum):
@@ -258,6 +261,7 @@ def velocity_attribution(
 ) -> Groups[Hashable, Attribution]: ...
 
 
+@asks(number=check_number_of, cycle_of=check_cycle_of)
 def velocity_attribution(
     deals: Iterable[DealHistory],
     *,
@@ -302,8 +306,8 @@ def velocity_attribution(
         InvalidValueError: Closed or created deals are counted over unequal periods.
         MixedCurrenciesError: Won deals have several currencies, and no rate for one of them.
     """
-    number_of, cycle = choice(NumberOf, number, "number"), choice(CycleOf, cycle_of, "cycle_of")
-    old, new = instance(Period, before, "before"), instance(Period, after, "after")
+    number_of, cycle = check_number_of(number), check_cycle_of(cycle_of)
+    old, new = before, after
     if number_of is not NumberOf.OPEN and not as_long(old, new, zone):
         fault = (
             f"{number_of.value} deals of {old.days(zone)} days do not compare with those of "

@@ -20,12 +20,13 @@ from salespipeline.metrics._origin import Origin, Purse, quoted, won_in
 from salespipeline.metrics._result import Plain, Result, Table
 from salespipeline.metrics._spread import Baseline, Spread
 from salespipeline.metrics._tracks import Track, tracks
-from salespipeline.metrics.forecast import Forecast, Options, made
+from salespipeline.metrics.forecast import Forecast, Options, check_shock, made, ranged
 from salespipeline.metrics.open_chance import check_days
 from salespipeline.money import Money, Rates
 from salespipeline.periods import Period, check_zone, utc
 from salespipeline.pipelines import Outcome, Pipeline, by_key
 from salespipeline.prediction.measuring import Evaluation, evaluated
+from salespipeline.tallies._asking import asks
 
 SHARES = (0.1, 0.5, 0.9)
 """The quantiles that a backtest holds to what came."""
@@ -126,6 +127,16 @@ class Backtest(Result):
         return [each.row() | left_out for each in methods]
 
 
+def _instants(origins: object) -> list[datetime]:
+    if isinstance(origins, str) or not isinstance(origins, Iterable):
+        raise WrongTypeError("origins", "several datetimes", origins)
+    return [utc(origin, "origins") for origin in cast("Iterable[object]", origins)]
+
+
+@asks(
+    origins=_instants, horizon_days=check_days, runs=ranged("runs"), refits=ranged("refits"),
+    shock=check_shock, arrival_days=ranged("arrival_days"),
+)  # fmt: skip
 def backtest(
     deals: Iterable[DealHistory],
     *,
@@ -200,12 +211,6 @@ def backtest(
         else:
             left_out[why.value] += 1
     return _backtest(steps, sure, left_out, at)
-
-
-def _instants(origins: object) -> list[datetime]:
-    if isinstance(origins, str) or not isinstance(origins, Iterable):
-        raise WrongTypeError("origins", "several datetimes", origins)
-    return [utc(origin, "origins") for origin in cast("Iterable[object]", origins)]
 
 
 def _unusable(origin: Origin) -> SkippedOrigin | None:
@@ -305,6 +310,7 @@ class ChancesOf(StrEnum):
     STATED = "stated"
 
 
+@asks(horizon_days=check_days, of=ChancesOf, origins=_instants)
 def calibration(
     deals: Iterable[DealHistory],
     *,

@@ -22,7 +22,9 @@ from salespipeline.money import MINOR_UNITS, Money, Rates, check_currency, exact
 from salespipeline.periods import Period, Unit, midnight, on
 from salespipeline.pipelines import Pipeline, StageKey
 from salespipeline.tallies import Count, Tally
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._book import OpenDeal, Probabilities, book
+from salespipeline.tallies._due import from_month
 
 _BOOK = Counting[DealHistory](book, None, None, durations=True)
 
@@ -155,6 +157,22 @@ class WeightedValue(Result):
         )
 
 
+def check_policy(policy: object) -> tuple[ProbabilityBasis, ...]:
+    """The kinds of probability of a policy, those that win first.
+
+    Raises:
+        SalesPipelineError: There is none, one occurs twice, or one is no such kind.
+    """
+    if isinstance(policy, str) or not isinstance(policy, Iterable):
+        raise WrongTypeError("policy", "several kinds of probability", policy)
+    given = cast("Iterable[object]", policy)
+    order = tuple(choice(ProbabilityBasis, each, "policy") for each in given)
+    faults = [f"{each.value} occurs twice" for each in repeated(order)]
+    if faults or not order:
+        raise InvalidValueError("policy", tuple(faults) or ("it names no kind of probability",))
+    return order
+
+
 @overload
 def weighted_value(
     deals: Iterable[DealHistory] | Tally[OpenDeal],
@@ -177,6 +195,7 @@ def weighted_value(
 ) -> Groups[Hashable, WeightedValue]: ...
 
 
+@asks(policy=check_policy)
 def weighted_value(
     deals: Iterable[DealHistory] | Tally[OpenDeal],
     *,
@@ -237,22 +256,6 @@ def weighted_value(
         return weighed(tally, order, stated)
 
     return _BOOK.measure(finish, deals, as_of, None, by, 0.95)
-
-
-def check_policy(policy: object) -> tuple[ProbabilityBasis, ...]:
-    """The kinds of probability of a policy, those that win first.
-
-    Raises:
-        SalesPipelineError: There is none, one occurs twice, or one is no such kind.
-    """
-    if isinstance(policy, str) or not isinstance(policy, Iterable):
-        raise WrongTypeError("policy", "several kinds of probability", policy)
-    given = cast("Iterable[object]", policy)
-    order = tuple(choice(ProbabilityBasis, each, "policy") for each in given)
-    faults = [f"{each.value} occurs twice" for each in repeated(order)]
-    if faults or not order:
-        raise InvalidValueError("policy", tuple(faults) or ("it names no kind of probability",))
-    return order
 
 
 class StageProbabilities:
@@ -386,6 +389,7 @@ def pipeline_by_due_date(
 ) -> Groups[Hashable, Table[DueValue]]: ...
 
 
+@asks(first_month=from_month, policy=check_policy)
 def pipeline_by_due_date(
     deals: Iterable[DealHistory] | Tally[OpenDeal],
     *,

@@ -8,7 +8,6 @@ from typing import cast, overload
 
 from attrs import evolve, field, frozen
 
-from salespipeline._doors import instance
 from salespipeline.errors import InvalidValueError, UnknownKeyError
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts
@@ -16,6 +15,7 @@ from salespipeline.metrics._result import Groups, Plain, Result, plain, stamped
 from salespipeline.money import Money, Rates, check_currency, exact_rates
 from salespipeline.periods import Period
 from salespipeline.tallies import Tally
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._flows import BridgeTerm, Flow, flows
 
 CHANGES = tuple(
@@ -179,6 +179,7 @@ def pipeline_bridge(
 ) -> Groups[Hashable, Bridge]: ...
 
 
+@asks(window=Period, net=bool)
 def pipeline_bridge(
     deals: Iterable[DealHistory] | Tally[Flow],
     *,
@@ -246,7 +247,6 @@ def pipeline_bridge(
     >>> {str(term): str(part.total()) for term, part in bridge.changes.items() if part.n}
     {'new': '900.00 EUR', 'increased': '100.00 EUR', 'won': '-1,000.00 EUR'}
     """
-    instance(Period, period, "period")
     if isinstance(deals, Tally):
         tally = _given(deals, by=by, window=window, net=net)
     else:

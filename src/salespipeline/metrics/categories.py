@@ -15,6 +15,7 @@ from salespipeline.metrics._result import Groups, Plain, Result, Table, stamped
 from salespipeline.periods import Period
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Tally
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._categories import ByHand, Categorised, CategoryPolicy, categories
 
 __all__ = [
@@ -107,6 +108,7 @@ def forecast_categories(
 ) -> Groups[Hashable, RollUp]: ...
 
 
+@asks(policy=CategoryPolicy)
 def forecast_categories(
     deals: Iterable[DealHistory] | Tally[Categorised],
     *,
@@ -147,8 +149,6 @@ def forecast_categories(
 
     Source: Salesforce object reference, OpportunityStage, for the categories.
     """
-    if period is not None:
-        instance(Period, period, "period")
     rule = CategoryPolicy() if policy is None else instance(CategoryPolicy, policy, "policy")
     if isinstance(deals, Tally) and policy is not None:
         _check_policy(deals, rule)

@@ -7,7 +7,7 @@ from typing import cast, overload
 
 from attrs import evolve, frozen
 
-from salespipeline._doors import choice, instance, instances, repeated, whole
+from salespipeline._doors import choice, instances, repeated, whole
 from salespipeline.errors import InvalidValueError, WrongTypeError, brief
 from salespipeline.history import DealHistory
 from salespipeline.intervals import Interval
@@ -18,6 +18,7 @@ from salespipeline.metrics.outcomes import CLOSED, CREATED
 from salespipeline.periods import Period, midnight, on
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._lifetimes import endings
 
 _LONGEST = 36_525
@@ -68,6 +69,18 @@ class CohortCell(Result):
         return None if self.estimate is None else self.estimate.at_risk
 
 
+def _check_ages(ages: object, name: str = "ages") -> tuple[int, ...]:
+    if isinstance(ages, str | bytes | bytearray) or not isinstance(ages, Iterable):
+        raise WrongTypeError(name, "several whole numbers of days", ages)
+    days = tuple(whole(age, name) for age in cast("Iterable[object]", ages))
+    faults = [f"{brief(age)} days are not 0 to {_LONGEST:,}" for age in days
+              if not 0 <= age <= _LONGEST]  # fmt: skip
+    faults += [f"{brief(age)} occurs twice" for age in repeated(days)]
+    if faults or not days:
+        raise InvalidValueError(name, tuple(faults) or ("there is none",))
+    return days
+
+
 @overload
 def cohort_table(
     deals: Iterable[DealHistory] | Tally[Lifetime],
@@ -96,6 +109,7 @@ def cohort_table(
 ) -> Groups[Hashable, Table[CohortCell]]: ...
 
 
+@asks(ages=_check_ages)
 def cohort_table(
     deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
@@ -158,16 +172,8 @@ def cohort_table(
     return counting.measure(finish, deals, as_of, None, by, level, **options)
 
 
-def _check_ages(ages: object, name: str = "ages") -> tuple[int, ...]:
-    if isinstance(ages, str | bytes | bytearray) or not isinstance(ages, Iterable):
-        raise WrongTypeError(name, "several whole numbers of days", ages)
-    days = tuple(whole(age, name) for age in cast("Iterable[object]", ages))
-    faults = [f"{brief(age)} days are not 0 to {_LONGEST:,}" for age in days
-              if not 0 <= age <= _LONGEST]  # fmt: skip
-    faults += [f"{brief(age)} occurs twice" for age in repeated(days)]
-    if faults or not days:
-        raise InvalidValueError(name, tuple(faults) or ("there is none",))
-    return days
+def _check_horizon(days: object) -> int:
+    return _check_ages((days,), "horizon_days")[0]
 
 
 def _check_in_days(tally: Tally[Lifetime]) -> None:
@@ -238,6 +244,7 @@ def cohort_rate(
 ) -> Groups[Hashable, Rate]: ...
 
 
+@asks(horizon_days=_check_horizon)
 def cohort_rate(
     deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
@@ -275,8 +282,7 @@ def cohort_rate(
     Raises:
         InvalidValueError: The horizon is not 0 to 36,525 days.
     """
-    instance(Period, period, "period")
-    horizon = None if horizon_days is None else _check_ages((horizon_days,), "horizon_days")[0]
+    horizon = None if horizon_days is None else _check_horizon(horizon_days)
 
     def finish(tally: Tally[Lifetime], level: float) -> Rate:
         if horizon is None:
@@ -327,6 +333,7 @@ def same_period_rate(
 ) -> Groups[Hashable, SamePeriodRate]: ...
 
 
+@asks()
 def same_period_rate(
     deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
@@ -357,7 +364,6 @@ def same_period_rate(
     Returns:
         The two counts and their ratio.
     """
-    instance(Period, period, "period")
 
     def finish(tally: Tally[Lifetime], _level: float) -> SamePeriodRate:
         created = CREATED.select(tally, period).n

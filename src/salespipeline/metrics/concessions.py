@@ -5,13 +5,14 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 from math import fsum
 from typing import TypeVar, overload
 
 from attrs import field, frozen
 
 from salespipeline._courses import ENTERING, Course
-from salespipeline._doors import choice, instance, text
+from salespipeline._doors import choice, text
 from salespipeline.errors import InvalidValueError
 from salespipeline.events import AmountChanged, ConcessionMade, DealEvent, Lost, Merged, Opened, Won
 from salespipeline.history import DealHistory
@@ -22,6 +23,7 @@ from salespipeline.money import Money
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Count, courses
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import grouping
 
 T = TypeVar("T")
@@ -92,6 +94,7 @@ def concessions(
 ) -> Groups[Hashable, Concessions]: ...
 
 
+@asks()
 def concessions(
     deals: Iterable[DealHistory],
     *,
@@ -141,14 +144,13 @@ def _closed(
 ) -> Iterator[tuple[Hashable, Course]]:
     """The courses of deals of an outcome, closed in a period, each with its group."""
     group = grouping(by)
-    within = None if period is None else instance(Period, period, "period")
-    if within is not None and outcome is Outcome.OPEN:
+    if period is not None and outcome is Outcome.OPEN:
         raise InvalidValueError("period", ("open deals are closed in none",))
     for each in courses(deals, at):
         closing = each.closing
         if each.outcome is not outcome:
             continue
-        if within is None or (closing is not None and closing.at in within):
+        if period is None or (closing is not None and closing.at in period):
             yield group and group(each, closing or each.known[-1]), each
 
 
@@ -287,6 +289,7 @@ def discount(
 ) -> Groups[Hashable, Discount]: ...
 
 
+@asks(stage=partial(text, name="stage"))
 def discount(
     deals: Iterable[DealHistory],
     *,

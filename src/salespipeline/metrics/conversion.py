@@ -5,15 +5,17 @@ from datetime import datetime
 from typing import overload
 
 from salespipeline._doors import choice, instance, instances
+from salespipeline.contacts import Contact
 from salespipeline.history import ContactHistory
 from salespipeline.lifecycle import LifecycleStage, StatusScheme
 from salespipeline.metrics._figure import Counting, Number, Rate
 from salespipeline.metrics._result import Groups
 from salespipeline.periods import Period
 from salespipeline.tallies import Moment, Person, Tally, people
+from salespipeline.tallies._asking import asks
 
-_COHORT = Counting[ContactHistory](people, Moment.CREATION, "cohort")
-_NOW = Counting[ContactHistory](people, Moment.AS_OF, None)
+_COHORT = Counting[ContactHistory](people, Moment.CREATION, "cohort", kind=Contact)
+_NOW = Counting[ContactHistory](people, Moment.AS_OF, None, kind=Contact)
 
 
 @_COHORT.figure
@@ -63,6 +65,7 @@ def qualified_leads(
 ) -> Groups[Hashable, Rate]: ...
 
 
+@asks(Contact, at=LifecycleStage)
 def qualified_leads(
     contacts: Iterable[ContactHistory] | Tally[Person],
     *,
@@ -126,6 +129,7 @@ def close_ratio(tally: Tally[Person], level: float) -> Rate:
     return Rate.of(customers, _at_or_beyond(tally, LifecycleStage.LEAD), level)
 
 
+@asks(Contact)
 def close_ratio_by_cohort(
     contacts: Iterable[ContactHistory],
     *,
@@ -197,6 +201,7 @@ def contacts_by_lead_status(
 ) -> Groups[Hashable, Groups[str, int]]: ...
 
 
+@asks(Contact, scheme=StatusScheme)
 def contacts_by_lead_status(
     contacts: Iterable[ContactHistory] | Tally[Person],
     *,

@@ -11,7 +11,7 @@ from salespipeline.events import ProbabilityBasis
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts
 from salespipeline.metrics._result import Groups, Result, stamped
-from salespipeline.metrics.attainment import check_quota, check_quotas
+from salespipeline.metrics.attainment import check_goals, check_quota, check_quotas
 from salespipeline.metrics.book_value import (
     StageProbabilities,
     WeightedValue,
@@ -23,6 +23,7 @@ from salespipeline.money import Money, Rates, exact_rates
 from salespipeline.periods import Period, on, utc
 from salespipeline.pipelines import Outcome, Pipeline
 from salespipeline.tallies import Lifetime, Tally, lifetimes
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._book import OpenDeal, book
 from salespipeline.tallies._counting import several
 from salespipeline.tallies._flows import due_within
@@ -118,6 +119,7 @@ def pipeline_coverage(
 ) -> Groups[K, Coverage]: ...
 
 
+@asks(quota=check_goals, policy=check_policy)
 def pipeline_coverage(
     deals: Iterable[DealHistory],
     *,

@@ -23,7 +23,16 @@ from salespipeline.metrics.outcomes import Survival
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Why
-from salespipeline.tallies._counting import Known, courses, grouping, measure, reading, several
+from salespipeline.tallies._asking import asks
+from salespipeline.tallies._counting import (
+    Known,
+    account_of,
+    courses,
+    grouping,
+    measure,
+    reading,
+    several,
+)
 
 T = TypeVar("T")
 
@@ -58,6 +67,14 @@ class LeadConversion(Result):
     columns = ("rate", "time_to_customer")
 
 
+def _check_window(window: object) -> int | None:
+    if window is None:
+        return None
+    if whole(window, "window") < 0:
+        raise InvalidValueError("window", (f"{brief(window)} is not a number of days from 0 on",))
+    return cast("int", window)
+
+
 @overload
 def lead_to_customer(
     contacts: Iterable[ContactHistory],
@@ -86,6 +103,7 @@ def lead_to_customer(
 ) -> Groups[Hashable, LeadConversion]: ...
 
 
+@asks(Contact, window=_check_window)
 def lead_to_customer(
     contacts: Iterable[ContactHistory],
     deals: Iterable[DealHistory] = (),
@@ -135,12 +153,11 @@ def lead_to_customer(
     """
     at, length = utc(as_of, "as_of"), measure(zone, None)
     most, group = _check_window(window), reading(Contact, by)
-    cohort = None if period is None else instance(Period, period, "period")
     bought = _first_wins(deals, at)
     parts: dict[Hashable, _Cohort] = {} if by else {None: _Cohort(check_level(level), most)}
     for known in _standing(contacts, at):
         lead, customer = _first_at(known, LifecycleStage.LEAD), _customer_since(known, bought)
-        if cohort is not None and (lead is None or lead.at not in cohort):
+        if period is not None and (lead is None or lead.at not in period):
             continue
         of = group and group(known, lead or known[0])
         part = parts.setdefault(of, _Cohort(check_level(level), most))
@@ -148,16 +165,8 @@ def lead_to_customer(
             part.tell(_Wait.of(known, lead, customer, at, length))
         elif customer is not None:
             part.left_out["never_lead"] += 1
-    told = {of: stamped(part.conversion(), at, cohort) for of, part in parts.items()}
-    return told[None] if by is None else Groups(told, at, cohort)
-
-
-def _check_window(window: object) -> int | None:
-    if window is None:
-        return None
-    if whole(window, "window") < 0:
-        raise InvalidValueError("window", (f"{brief(window)} is not a number of days from 0 on",))
-    return cast("int", window)
+    told = {of: stamped(part.conversion(), at, period) for of, part in parts.items()}
+    return told[None] if by is None else Groups(told, at, period)
 
 
 def _standing(contacts: Iterable[ContactHistory], at: datetime) -> Iterator[Known]:
@@ -320,6 +329,7 @@ def repeat_share(
 ) -> Groups[Hashable, RepeatBusiness]: ...
 
 
+@asks(of=Buyer)
 def repeat_share(
     deals: Iterable[DealHistory],
     *,
@@ -354,8 +364,7 @@ def repeat_share(
     Source: ActiveCampaign, What is a sales pipeline? (a mistake: to ignore existing customers).
     """
     at, buyer = utc(as_of, "as_of"), choice(Buyer, of, "of")
-    group, chosen = grouping(by), None if period is None else instance(Period, period, "period")
-    check_level(level)
+    group = grouping(by)
     parts: dict[Hashable, _Repeats] = {} if by else {None: _Repeats()}
     histories = tuple(several(deals, DealHistory))
     first: dict[str, _Place] = {}
@@ -365,11 +374,11 @@ def repeat_share(
             if one not in first or place < first[one]:
                 first[one] = place
     for each, closing, buyers in _wins(histories, at, buyer):
-        if chosen is None or closing.at in chosen:
+        if period is None or closing.at in period:
             part = parts.setdefault(group and group(each, closing), _Repeats())
             part.tell(buyers, (closing.at, closing.record), first)
-    told = {of: stamped(part.told(buyer, level), at, chosen) for of, part in parts.items()}
-    return told[None] if by is None else Groups(told, at, chosen)
+    told = {of: stamped(part.told(buyer, level), at, period) for of, part in parts.items()}
+    return told[None] if by is None else Groups(told, at, period)
 
 
 _Place: TypeAlias = tuple[datetime, str]
@@ -380,13 +389,12 @@ def _wins(
     deals: Iterable[DealHistory], at: datetime, buyer: Buyer
 ) -> Iterator[tuple[Course, Event, tuple[str, ...]]]:
     """The course of each won deal, its closing and who bought."""
-    account = grouping("account")
     for each, closing in _won(deals, at):
         if buyer is Buyer.CONTACT:
             yield each, closing, cast("Deal", Deal.replay(each.known)).contacts
         else:
-            found: str | None = account(each, each.known[-1])
-            yield each, closing, () if found is None else (found,)
+            account = account_of(each)
+            yield each, closing, () if account is None else (account,)
 
 
 def _won(deals: Iterable[DealHistory], at: datetime) -> Iterator[tuple[Course, Event]]:
@@ -444,6 +452,14 @@ class Referrals(Result):
     columns = ("leads", "won")
 
 
+def _sources(sources: object) -> frozenset[str]:
+    if isinstance(sources, str) or not isinstance(sources, Iterable):
+        raise WrongTypeError("referral_sources", "several texts", sources)
+    named = cast("Iterable[object]", sources)
+    return frozenset(text(each, "referral_sources").strip().casefold() for each in named)
+
+
+@asks(referral_sources=_sources)
 def referral_share(
     contacts: Iterable[ContactHistory] = (),
     deals: Iterable[DealHistory] = (),
@@ -474,13 +490,13 @@ def referral_share(
 
     Source: ActiveCampaign, What is a sales pipeline? (work for referrals).
     """
-    at, chosen = utc(as_of, "as_of"), None if period is None else instance(Period, period, "period")
+    at = utc(as_of, "as_of")
     wanted = _sources(referral_sources)
     left_out: Counter[str] = Counter()
 
     def share(records: Iterable[tuple[T, Event]], read: Callable[[T, Event], Any], no: str) -> Rate:
         sources: Counter[str | None] = Counter(
-            read(record, event) for record, event in records if chosen is None or event.at in chosen
+            read(record, event) for record, event in records if period is None or event.at in period
         )
         left_out[no] = sources.pop(None, 0)
         sent = sum(n for each, n in sources.items() if each and each.strip().casefold() in wanted)
@@ -492,11 +508,4 @@ def referral_share(
         share(new, reading(Contact, "source"), "lead_without_source"),
         share(_won(deals, at), grouping("source"), "won_without_source"),
     )
-    return stamped(Referrals(*rates, left_out=dict(+left_out)), at, chosen)
-
-
-def _sources(sources: object) -> frozenset[str]:
-    if isinstance(sources, str) or not isinstance(sources, Iterable):
-        raise WrongTypeError("referral_sources", "several texts", sources)
-    named = cast("Iterable[object]", sources)
-    return frozenset(text(each, "referral_sources").strip().casefold() for each in named)
+    return stamped(Referrals(*rates, left_out=dict(+left_out)), at, period)

@@ -19,6 +19,7 @@ from salespipeline.metrics.outcomes import CLOSED, Survival, days_per_unit
 from salespipeline.periods import Period
 from salespipeline.pipelines import Outcome, StageKey
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._cycles import cycles, stage_key
 
 _FROM_STAGE = Counting[DealHistory](cycles, Moment.CLOSING, "closed", durations=True)
@@ -62,6 +63,11 @@ def _median(lengths: Mapping[int, int], n: int) -> float:
     return (low + high) / 2
 
 
+def _check_start(start: object) -> StageKey | None:
+    """The stage to count from; None for the opening."""
+    return None if isinstance(start, str) and start == "opened" else stage_key(start)
+
+
 @overload
 def cycle_length(
     deals: Iterable[DealHistory] | Tally[Lifetime],
@@ -90,6 +96,7 @@ def cycle_length(
 ) -> Groups[Hashable, Durations]: ...
 
 
+@asks(start=_check_start)
 def cycle_length(
     deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
@@ -131,7 +138,7 @@ def cycle_length(
 
     Source: ActiveCampaign, What is a sales pipeline? (sales cycle length).
     """
-    stage = None if isinstance(start, str) and start == "opened" else stage_key(start)
+    stage = _check_start(start)
     given = dict(deals.settings).get("start") if isinstance(deals, Tally) else stage
     if stage not in (None, given):
         raise InvalidValueError("tally", (f"it was counted from {given or 'the opening'}",))

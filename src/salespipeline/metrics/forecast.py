@@ -1,6 +1,6 @@
 """How much will be won in a period, as a range."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -19,6 +19,7 @@ from salespipeline.metrics._spread import Baseline, Spread
 from salespipeline.money import Money, Rates
 from salespipeline.periods import Period, check_zone, utc
 from salespipeline.pipelines import Outcome, Pipeline, by_key
+from salespipeline.tallies._asking import asks
 
 ESTIMATED = "estimated"
 """A shock of the size that the history shows."""
@@ -91,6 +92,46 @@ class Forecast(Spread):
         return None if self.quota is None else self.chance_of(self.quota)
 
 
+_RANGES = {"runs": (1, 1_000_000), "refits": (0, 1_000), "arrival_days": (1, 3_660)}
+
+
+def _check_ranges(**given: object) -> list[int]:
+    numbers = {name: whole(value, name) for name, value in given.items()}
+    faults = tuple(
+        f"{brief(value)} {name} are not from {_RANGES[name][0]:,} to {_RANGES[name][1]:,}"
+        for name, value in numbers.items()
+        if not _RANGES[name][0] <= value <= _RANGES[name][1]
+    )
+    if faults:
+        raise InvalidValueError("forecast", faults)
+    return list(numbers.values())
+
+
+def ranged(name: str) -> Callable[[object], list[int]]:
+    """How to check a number of runs, of refits or of days of arrivals."""
+    return lambda value: _check_ranges(**{name: value})
+
+
+def check_shock(shock: object) -> float | None:
+    """The standard deviation of a shock; None where it is to be estimated.
+
+    Raises:
+        WrongTypeError: It is neither a number nor the word for that.
+        InvalidValueError: It is not from 0 to 3.
+    """
+    if isinstance(shock, str) and shock == ESTIMATED:
+        return None
+    if isinstance(shock, bool) or not isinstance(shock, int | float):
+        raise WrongTypeError("shock", f"a number or {ESTIMATED!r}", shock)
+    if not 0 <= shock <= _MOST_SHOCK:
+        raise InvalidValueError("shock", (f"{brief(shock)} is not from 0 to {_MOST_SHOCK}",))
+    return float(shock)
+
+
+@asks(
+    runs=ranged("runs"), refits=ranged("refits"), arrival_days=ranged("arrival_days"),
+    shock=check_shock, new_deals=bool, quota=Money,
+)  # fmt: skip
 def forecast(
     deals: Iterable[DealHistory],
     *,
@@ -157,11 +198,11 @@ def forecast(
     Source: Gelman et al., Bayesian Data Analysis (2013), 2.6, for the rate; Efron and Tibshirani,
         An Introduction to the Bootstrap (1993), for the refits.
     """
-    at, asked, known = utc(as_of, "as_of"), instance(Period, period, "period"), by_key(pipelines)
-    days_ahead(at, asked, check_zone(zone))
+    at, known = utc(as_of, "as_of"), by_key(pipelines)
+    days_ahead(at, period, check_zone(zone))
     new = instance(bool, new_deals, "new_deals")
     options = Options.of(seed, runs, refits, shock, arrival_days)
-    origin = Origin.of(deals, at, asked, zone, known, by, currency, rates)
+    origin = Origin.of(deals, at, period, zone, known, by, currency, rates)
     target = _check_quota(quota, origin)
     return made(origin, known, options, target, grouped=by is not None, new=new)
 
@@ -197,37 +238,6 @@ class Options:
         numbers = _check_ranges(runs=runs, refits=refits, arrival_days=arrival_days)
         size = check_shock(shock)
         return cls(whole(seed, "seed"), numbers[0], numbers[1], size, numbers[2])
-
-
-_RANGES = {"runs": (1, 1_000_000), "refits": (0, 1_000), "arrival_days": (1, 3_660)}
-
-
-def _check_ranges(**given: object) -> list[int]:
-    numbers = {name: whole(value, name) for name, value in given.items()}
-    faults = tuple(
-        f"{brief(value)} {name} are not from {_RANGES[name][0]:,} to {_RANGES[name][1]:,}"
-        for name, value in numbers.items()
-        if not _RANGES[name][0] <= value <= _RANGES[name][1]
-    )
-    if faults:
-        raise InvalidValueError("forecast", faults)
-    return list(numbers.values())
-
-
-def check_shock(shock: object) -> float | None:
-    """The standard deviation of a shock; None where it is to be estimated.
-
-    Raises:
-        WrongTypeError: It is neither a number nor the word for that.
-        InvalidValueError: It is not from 0 to 3.
-    """
-    if isinstance(shock, str) and shock == ESTIMATED:
-        return None
-    if isinstance(shock, bool) or not isinstance(shock, int | float):
-        raise WrongTypeError("shock", f"a number or {ESTIMATED!r}", shock)
-    if not 0 <= shock <= _MOST_SHOCK:
-        raise InvalidValueError("shock", (f"{brief(shock)} is not from 0 to {_MOST_SHOCK}",))
-    return float(shock)
 
 
 def _check_quota(quota: object, origin: Origin) -> Money | None:

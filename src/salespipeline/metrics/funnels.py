@@ -20,8 +20,9 @@ from salespipeline.metrics.outcomes import days_per_unit
 from salespipeline.periods import Period
 from salespipeline.pipelines import Pipeline, StageKey
 from salespipeline.tallies import Moment, Tally
-from salespipeline.tallies._funnel_stages import FunnelStage
-from salespipeline.tallies._reach import Fate, Reach, Semantics, reach
+from salespipeline.tallies._asking import asks
+from salespipeline.tallies._funnel_stages import FunnelStage, check_steps
+from salespipeline.tallies._reach import Fate, Reach, Semantics, check_window, reach
 
 _CAUSES = (Fate.WENT_ON.value, Fate.WON.value, Fate.LOST.value)
 
@@ -263,6 +264,12 @@ def funnel(
 ) -> Groups[Hashable, Funnel]: ...
 
 
+@asks(
+    steps=check_steps,
+    semantics=Semantics,
+    window=check_window,
+    interval=FunnelInterval,
+)
 def funnel(
     deals: Iterable[DealHistory] | Tally[Reach],
     *,

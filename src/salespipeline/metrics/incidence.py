@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from math import prod, sqrt
 from operator import attrgetter
 from typing import cast, overload
@@ -24,6 +25,7 @@ from salespipeline.metrics.outcomes import (
 from salespipeline.periods import Period
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Tally
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._lifetimes import Causes, check_causes
 
 _SMALL = 1e-12
@@ -297,6 +299,7 @@ def cumulative_incidence(
 ) -> Groups[Hashable, Incidence]: ...
 
 
+@asks(causes=check_causes)
 def cumulative_incidence(
     records: Iterable[DealHistory] | Tally[Lifetime],
     *,
@@ -409,6 +412,7 @@ def win_probability(
 ) -> Groups[Hashable, WinProbability]: ...
 
 
+@asks(horizon_days=partial(check_age, name="horizon_days"))
 def win_probability(
     records: Iterable[DealHistory] | Tally[Lifetime],
     *,

@@ -15,7 +15,6 @@ from salespipeline._doors import instance, whole
 from salespipeline.errors import InvalidValueError, brief
 from salespipeline.events import Event, Opened, Won
 from salespipeline.history import DealHistory
-from salespipeline.intervals import check_level
 from salespipeline.metrics._figure import Amounts, Rate
 from salespipeline.metrics._result import Groups, Result, Table, stamped
 from salespipeline.metrics.durations import Durations, cycle_length
@@ -33,7 +32,8 @@ from salespipeline.tallies._accounts import (
     order_of,
     services,
 )
-from salespipeline.tallies._counting import courses, grouping, several
+from salespipeline.tallies._asking import asks
+from salespipeline.tallies._counting import account_of, courses, grouping, several
 from salespipeline.tallies._lifetimes import lifetimes_of
 
 _MOST_DAYS = 3_660_000
@@ -87,6 +87,13 @@ class CustomerLifetime(Result):
         )
 
 
+def _horizon(days: object) -> int:
+    given = whole(days, "horizon_days")
+    if not 0 < given <= _MOST_DAYS:
+        raise InvalidValueError("horizon_days", (f"{brief(given)} is not from 1 to {_MOST_DAYS}",))
+    return given
+
+
 @overload
 def customer_lifetime(
     deals: Iterable[DealHistory],
@@ -113,6 +120,7 @@ def customer_lifetime(
 ) -> Groups[Hashable, CustomerLifetime]: ...
 
 
+@asks(horizon_days=_horizon, grace_days=check_grace)
 def customer_lifetime(
     deals: Iterable[DealHistory],
     *,
@@ -154,7 +162,6 @@ def customer_lifetime(
     """
     at, group = utc(as_of, "as_of"), grouping(by)
     days, grace = _horizon(horizon_days), check_grace(grace_days)
-    check_level(level)
     today = on(at, zone).toordinal()
     bodies: dict[Hashable, _Lives] = {}
     unusable: Counter[tuple[Hashable, Unusable]] = Counter()
@@ -170,13 +177,6 @@ def customer_lifetime(
         return stamped(bodies.get(None, _Lives()).told(days, level), at, None)
     results = {of: stamped(lives.told(days, level), at, None) for of, lives in bodies.items()}
     return Groups(results, at, None)
-
-
-def _horizon(days: object) -> int:
-    given = whole(days, "horizon_days")
-    if not 0 < given <= _MOST_DAYS:
-        raise InvalidValueError("horizon_days", (f"{brief(given)} is not from 1 to {_MOST_DAYS}",))
-    return given
 
 
 def _closing(known: Sequence[Opened | Won]) -> Opened | Won:
@@ -262,6 +262,7 @@ class Selling(Result):
     columns = ("customers", "opened", "win_rate", "average_deal_size", "cycle_length")
 
 
+@asks()
 def new_and_existing(
     deals: Iterable[DealHistory],
     *,
@@ -297,8 +298,7 @@ def new_and_existing(
     Source: ActiveCampaign, What is a sales pipeline? (retention: the probability of selling).
     """
     at, histories = utc(as_of, "as_of"), tuple(several(deals, DealHistory))
-    periods = () if period is None else (instance(Period, period, "period"),)
-    check_level(level)
+    periods = () if period is None else (period,)
     tally = lifetimes_of(histories, _kind(histories, at), as_of=at, periods=periods, zone=zone)
     nobody, found = evolve(tally, rows={}), cast("dict[Customers, Tally[Lifetime]]", tally.groups())
     parts = {Customers.EXISTING: nobody, Customers.NEW: nobody} | found
@@ -321,28 +321,27 @@ def _selling(kind: Customers, tally: Tally[Lifetime], level: float) -> Selling:
 
 def _kind(histories: Sequence[DealHistory], at: datetime) -> Callable[[Course, Event], Customers]:
     """How to tell the kind of customer that the account of a deal was when it was opened."""
-    read, first = grouping("account"), _first_wins(histories, at)
+    first = _first_wins(histories, at)
 
     def kind(each: Course, _last: Event) -> Customers:
-        known = each[0]
-        account: str | None = read(each, known[-1])
+        account = account_of(each)
         if account is None:
             return Customers.UNKNOWN
         won = first.get(account)
-        return Customers.EXISTING if won is not None and won < known[0].at else Customers.NEW
+        return Customers.EXISTING if won is not None and won < each[0][0].at else Customers.NEW
 
     return kind
 
 
 def _first_wins(histories: Sequence[DealHistory], at: datetime) -> dict[str, datetime]:
     """When each account first had a deal won, whatever became of that later."""
-    read, first = grouping("account"), dict[str, datetime]()
+    first: dict[str, datetime] = {}
     for each in courses(histories, at):
-        known = each.known
-        wins = [e.at for e in known if type(e) is Won] if Won in each.kinds else []
+        known = each[0]
+        wins = [e.at for e in known if e.__class__ is Won] if Won in each[6] else []
         if known[0].outcome is Outcome.WON:
             wins.append(known[0].at)
-        account: str | None = read(each, known[-1]) if wins else None
+        account = account_of(each) if wins else None
         if account is not None:
             first[account] = min(*wins, first.get(account, wins[0]))
     return first

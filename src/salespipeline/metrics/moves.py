@@ -16,6 +16,7 @@ from salespipeline.metrics.value import in_use
 from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.rules import Way
 from salespipeline.tallies import Stay, Tally, visits
+from salespipeline.tallies._asking import asks
 
 _STAYS = Counting[DealHistory](visits, None, None)
 
@@ -185,6 +186,7 @@ def moves(
 ) -> Groups[Hashable, Moves]: ...
 
 
+@asks()
 def moves(
     deals: Iterable[DealHistory] | Tally[Stay],
     *,

@@ -20,6 +20,7 @@ from salespipeline.metrics.value import in_use
 from salespipeline.periods import check_zone, utc
 from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.tallies import Stay, Tally, Why
+from salespipeline.tallies._asking import asks
 
 AGES = (0, 7, 14, 30, 60, 90, 180)
 """The days in a stage that `chance_table` tells of if not told."""
@@ -106,6 +107,21 @@ class StageChance(Result):
     )  # fmt: skip
 
 
+def check_days(days: object) -> int:
+    """A horizon in whole days.
+
+    Raises:
+        WrongTypeError: It is no whole number.
+        InvalidValueError: It is not from 1 to 3,660.
+    """
+    number = whole(days, "horizon_days")
+    if not 1 <= number <= _MOST_DAYS:
+        fault = f"{brief(number)} is not from 1 to {_MOST_DAYS:,}"
+        raise InvalidValueError("horizon_days", (fault,))
+    return number
+
+
+@asks(horizon_days=check_days)
 def win_chances(
     deals: Iterable[DealHistory],
     *,
@@ -178,20 +194,6 @@ def _place(stand: Stand) -> tuple[str, StageKey, int]:
     return stand.deal, stand.stage, stand.age
 
 
-def check_days(days: object) -> int:
-    """A horizon in whole days.
-
-    Raises:
-        WrongTypeError: It is no whole number.
-        InvalidValueError: It is not from 1 to 3,660.
-    """
-    number = whole(days, "horizon_days")
-    if not 1 <= number <= _MOST_DAYS:
-        fault = f"{brief(number)} is not from 1 to {_MOST_DAYS:,}"
-        raise InvalidValueError("horizon_days", (fault,))
-    return number
-
-
 def check_refits(refits: object, seed: object) -> int:
     """How many refits are asked for.
 
@@ -262,6 +264,19 @@ def _row(
     )  # fmt: skip
 
 
+def _check_ages(ages: object) -> tuple[int, ...]:
+    given = tuple(whole(age, "ages") for age in instances(int, ages, "ages"))
+    faults = tuple(
+        f"{brief(age)} is not from 0 to {_MOST_DAYS:,}"
+        for age in given
+        if not 0 <= age <= _MOST_DAYS
+    )
+    if faults:
+        raise InvalidValueError("ages", faults)
+    return given
+
+
+@asks(horizon_days=check_days, ages=_check_ages)
 def chance_table(
     deals: Iterable[DealHistory] | Tally[Stay],
     *,
@@ -310,18 +325,6 @@ def chance_table(
         ),
         at,
     )
-
-
-def _check_ages(ages: object) -> tuple[int, ...]:
-    given = tuple(whole(age, "ages") for age in instances(int, ages, "ages"))
-    faults = tuple(
-        f"{brief(age)} is not from 0 to {_MOST_DAYS:,}"
-        for age in given
-        if not 0 <= age <= _MOST_DAYS
-    )
-    if faults:
-        raise InvalidValueError("ages", faults)
-    return given
 
 
 def _in_order(model: Model, known: Mapping[str, Pipeline]) -> list[StageKey]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any, cast, overload
 
 from attrs import frozen
@@ -19,6 +20,7 @@ from salespipeline.metrics.value import average_deal_size
 from salespipeline.periods import Period
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
+from salespipeline.tallies._asking import asks
 
 
 @frozen
@@ -65,6 +67,12 @@ class Segment(Result):
         return self.won + self.lost
 
 
+def _check_fewest(fewest: object) -> int:
+    if whole(fewest, "fewest") < 0:
+        raise InvalidValueError("fewest", (f"{brief(fewest)} is negative",))
+    return whole(fewest, "fewest")
+
+
 @overload
 def profile(
     deals: Tally[Lifetime],
@@ -97,6 +105,7 @@ def profile(
 ) -> Table[Segment]: ...
 
 
+@asks(horizon_days=partial(check_age, name="horizon_days"), fewest=_check_fewest)
 def profile(
     deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
@@ -148,9 +157,7 @@ def profile(
 
     Source: ActiveCampaign, What is a sales pipeline? (identify your ideal customer).
     """
-    least = whole(fewest, "fewest")
-    if least < 0:
-        raise InvalidValueError("fewest", (f"{brief(least)} is negative",))
+    least = _check_fewest(fewest)
     age = None if horizon_days is None else check_age(horizon_days, "horizon_days")
     counting = Counting[DealHistory](
         lifetimes, choice(Moment, by_at, "by_at"), "created", durations=True

@@ -14,6 +14,7 @@ from salespipeline.metrics.value import in_use
 from salespipeline.periods import Period
 from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.tallies import Tally
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._closings import Closing, closings
 
 _CLOSED = Counting[DealHistory](closings, None, "closed")
@@ -77,6 +78,7 @@ def reasons(
 ) -> Groups[Hashable, Table[Reason]]: ...
 
 
+@asks(by_stage=bool)
 def reasons(
     deals: Iterable[DealHistory] | Tally[Closing],
     *,

@@ -8,6 +8,7 @@ from typing import Any, cast, overload
 from attrs import frozen
 
 from salespipeline._doors import choice, instance
+from salespipeline.contacts import Contact
 from salespipeline.errors import InvalidValueError, brief
 from salespipeline.history import ContactHistory
 from salespipeline.intervals import Interval
@@ -17,6 +18,7 @@ from salespipeline.metrics.durations import ended_by
 from salespipeline.metrics.outcomes import Survival
 from salespipeline.periods import Period
 from salespipeline.tallies import Moment, Tally
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._responses import Response, responses, spoken
 from salespipeline.working import WorkingHours
 
@@ -101,6 +103,7 @@ def lead_response_time(
 ) -> Groups[Hashable, ResponseTime]: ...
 
 
+@asks(Contact, kinds=spoken, hours=WorkingHours)
 def lead_response_time(
     contacts: Iterable[ContactHistory] | Tally[Response],
     *,
@@ -150,6 +153,11 @@ def lead_response_time(
     return _RESPONSES.measure(finish, contacts, as_of, period, by, level, **options)
 
 
+def _check_promise(promise: object) -> None:
+    if instance(timedelta, promise, "promise") < timedelta():
+        raise InvalidValueError("promise", (f"{promise} is negative",))
+
+
 @overload
 def answered_within(
     contacts: Iterable[ContactHistory] | Tally[Response],
@@ -182,6 +190,12 @@ def answered_within(
 ) -> Groups[Hashable, AnsweredWithin]: ...
 
 
+@asks(
+    Contact,
+    promise=_check_promise,
+    kinds=spoken,
+    hours=WorkingHours,
+)
 def answered_within(
     contacts: Iterable[ContactHistory] | Tally[Response],
     *,
@@ -225,10 +239,9 @@ def answered_within(
     Raises:
         InvalidValueError: The promise is negative, or no whole number of units.
     """
-    promised = instance(timedelta, promise, "promise")
 
     def finish(tally: Tally[Response], level: float) -> AnsweredWithin:
-        return _within(tally, promised, level)
+        return _within(tally, promise, level)
 
     options = _asked(contacts, by_at, kinds, hours, resolution)
     return _RESPONSES.measure(finish, contacts, as_of, period, by, level, **options)
@@ -285,7 +298,7 @@ def _response_time(tally: Tally[Any], level: float) -> ResponseTime:
 
 def _within(tally: Tally[Any], promise: timedelta, level: float) -> AnsweredWithin:
     units, rest = divmod(promise, _unit(tally))
-    if rest or promise < timedelta():
+    if rest:
         fault = f"{promise} is no whole number of units of {_unit(tally)}"
         raise InvalidValueError("promise", (fault,))
     time = _response_time(tally, level)

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from fractions import Fraction
+from functools import partial
 from typing import TypeVar, overload
 
 from attrs import field, frozen
 
-from salespipeline._doors import instance
 from salespipeline.errors import InvalidValueError
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Counting, Rate
@@ -29,6 +29,7 @@ from salespipeline.tallies._accounts import (
     services,
     together,
 )
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import grouping
 
 _KEPT = Counting[DealHistory](accounts, None, "period", lean=of_balances)
@@ -128,6 +129,7 @@ def recurring_revenue(
 ) -> Groups[Hashable, RecurringRevenue]: ...
 
 
+@asks(on_date=partial(check_date, name="on_date"))
 def recurring_revenue(
     deals: Iterable[DealHistory],
     *,
@@ -335,6 +337,7 @@ def retention(
 ) -> Groups[Hashable, Retention]: ...
 
 
+@asks()
 def retention(
     deals: Iterable[DealHistory] | Tally[AccountMovement],
     *,
@@ -379,7 +382,6 @@ def retention(
 
     Source: ActiveCampaign, What is a sales pipeline? (retention as the last stage).
     """
-    instance(Period, period, "period")
 
     def finish(tally: Tally[AccountMovement], level: float) -> Retention:
         if period.end > tally.as_of:
@@ -494,6 +496,7 @@ def renewals(
 ) -> Groups[Hashable, Renewals]: ...
 
 
+@asks(grace_days=check_grace)
 def renewals(
     deals: Iterable[DealHistory] | Tally[AccountMovement],
     *,
@@ -530,7 +533,6 @@ def renewals(
     Raises:
         InvalidValueError: The days of grace are negative, or not those of the tally.
     """
-    instance(Period, period, "period")
     if isinstance(deals, Tally) and grace_days not in (
         None,
         dict(deals.settings).get("grace_days"),

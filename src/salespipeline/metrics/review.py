@@ -10,7 +10,7 @@ from typing import Any, cast, overload
 
 from attrs import frozen
 
-from salespipeline._doors import choice, instance, instances, text
+from salespipeline._doors import choice, instances, text
 from salespipeline.deals import Deal
 from salespipeline.errors import UnknownKeyError, WrongTypeError
 from salespipeline.events import (
@@ -35,6 +35,7 @@ from salespipeline.money import Money
 from salespipeline.periods import Period, check_zone, on, utc
 from salespipeline.pipelines import Outcome, Pipeline, by_key
 from salespipeline.tallies import Count
+from salespipeline.tallies._asking import asks
 
 
 class Change(StrEnum):
@@ -229,6 +230,14 @@ def _gap_words(gap: Gap) -> str:
     return f"no {what}" if gap.passed is None else f"{what} {gap.passed} is over"
 
 
+def _wanted(missing: object) -> frozenset[Missing]:
+    """What deals should not lack, past its door."""
+    if isinstance(missing, str) or not isinstance(missing, Iterable):
+        raise WrongTypeError("missing", "several Missing values", missing)
+    given = cast("Iterable[object]", missing)
+    return frozenset(choice(Missing, each, "missing") for each in given)
+
+
 @overload
 def review(
     deals: Iterable[DealHistory],
@@ -259,6 +268,7 @@ def review(
 ) -> Review: ...
 
 
+@asks(rule=StalledBy, missing=_wanted)
 def review(
     deals: Iterable[DealHistory],
     *,
@@ -304,7 +314,7 @@ def review(
     Source: ActiveCampaign, What is a sales pipeline? (pipeline review; follow-up; details kept
     up to date; why deals were lost and won).
     """
-    at, asked, there = utc(as_of, "as_of"), instance(Period, period, "period"), check_zone(zone)
+    at, there = utc(as_of, "as_of"), check_zone(zone)
     known = by_key(pipelines)
     histories = instances(DealHistory, deals, "deals")
     stuck = stalled(
@@ -316,23 +326,15 @@ def review(
         pipelines=known.values(),
         zone=there,
     )
-    body = _Body(known, asked, at, on(at, there), _wanted(missing))
+    body = _Body(known, period, at, on(at, there), _wanted(missing))
     for history in histories:
         body.take(history)
     if owner is None:
         reviews = ((name, body.review(name, stuck)) for name in body.owners)
-        return Groups(reviews, at, asked)
+        return Groups(reviews, at, period)
     if text(owner, "owner") not in body.owners:
         raise UnknownKeyError("owner", owner, tuple(name for name in body.owners if name))
     return body.review(owner, stuck)
-
-
-def _wanted(missing: object) -> frozenset[Missing]:
-    """What deals should not lack, past its door."""
-    if isinstance(missing, str) or not isinstance(missing, Iterable):
-        raise WrongTypeError("missing", "several Missing values", missing)
-    given = cast("Iterable[object]", missing)
-    return frozenset(choice(Missing, each, "missing") for each in given)
 
 
 class _Body:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from operator import attrgetter
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from salespipeline.lifecycle import STANDARD_STATUSES, LifecycleStage, StatusKin
 from salespipeline.metrics._figure import Rate
 from salespipeline.metrics._result import Plain, Result, Table, stamped
 from salespipeline.periods import check_zone, days_between, utc
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import several
 from salespipeline.tallies._people import is_lead
 
@@ -87,6 +89,17 @@ _WORKED = (
 )
 
 
+def _check_days(days: object) -> None:
+    if not 0 <= whole(days, "days") <= _MOST_DAYS:
+        raise InvalidValueError("days", (f"{brief(days)} is not from 0 to {_MOST_DAYS}",))
+
+
+@asks(
+    Contact,
+    days=_check_days,
+    stages=partial(instances, LifecycleStage, name="stages"),
+    scheme=StatusScheme,
+)
 def silent_leads(
     contacts: Iterable[ContactHistory],
     *,
@@ -126,8 +139,6 @@ def silent_leads(
     Source: ActiveCampaign, What is a sales pipeline? (leads who have gone silent, for cleaning).
     """
     at, zone = utc(as_of, "as_of"), check_zone(zone)
-    if not 0 <= whole(days, "days") <= _MOST_DAYS:
-        raise InvalidValueError("days", (f"{brief(days)} is not from 0 to {_MOST_DAYS}",))
     wanted = frozenset(instances(LifecycleStage, stages, "stages"))
     resting = _resting(instance(StatusScheme, scheme, "scheme"))
     touched = _touched(deals, at)

@@ -12,7 +12,7 @@ from typing import TypeAlias, overload
 
 from attrs import field, frozen
 
-from salespipeline._doors import choice, gathered, instance, instances
+from salespipeline._doors import choice, gathered, instances
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError
 from salespipeline.history import DealHistory
 from salespipeline.intervals import check_level
@@ -23,6 +23,7 @@ from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Count, Moment, Tally
 from salespipeline.tallies._amounts import Size, amounts, counted_sizes
+from salespipeline.tallies._asking import asks
 
 _SIZES = Counting[DealHistory](amounts, Moment.CLOSING, "closed")
 
@@ -158,6 +159,7 @@ def deal_sizes(
 ) -> Groups[Hashable, DealSizes]: ...
 
 
+@asks()
 def deal_sizes(
     deals: Iterable[DealHistory] | Tally[Size],
     *,
@@ -236,7 +238,7 @@ def _placed(
     outcome: Outcome | None,
 ) -> Iterator[tuple[Hashable, Outcome, str | None, dict[int | None, int]]]:
     """How many deals closed in a period are of each amount, by group, outcome and currency."""
-    periods = () if period is None else (instance(Period, period, "period"),)
+    periods = () if period is None else (period,)
     counted = counted_sizes(
         deals, at=at, by=by, by_at=Moment.CLOSING, periods=periods, outcome=outcome
     )
@@ -302,6 +304,19 @@ class SizeBand(Result):
         return plain({"low": low, "high": high, "currency": currency, **told})
 
 
+def _thresholds(thresholds: Iterable[Money]) -> tuple[Money, ...]:
+    ends = instances(Money, thresholds, "thresholds")
+    if not ends:
+        raise InvalidValueError("thresholds", ("there is none",))
+    currencies = tuple(dict.fromkeys(end.currency for end in ends))
+    if len(currencies) > 1:
+        raise MixedCurrenciesError(currencies)
+    faults = tuple(f"{high} is not more than {low}" for low, high in pairwise(ends) if high <= low)
+    if faults:
+        raise InvalidValueError("thresholds", faults)
+    return ends
+
+
 @overload
 def win_rate_by_size(
     deals: Iterable[DealHistory] | Tally[Size],
@@ -328,6 +343,7 @@ def win_rate_by_size(
 ) -> Groups[Hashable, Table[SizeBand]]: ...
 
 
+@asks(thresholds=_thresholds)
 def win_rate_by_size(
     deals: Iterable[DealHistory] | Tally[Size],
     *,
@@ -393,19 +409,6 @@ def win_rate_by_size(
         for of, part in parts.items()
     }
     return found[None] if by is None else Groups(found, at, period)
-
-
-def _thresholds(thresholds: Iterable[Money]) -> tuple[Money, ...]:
-    ends = instances(Money, thresholds, "thresholds")
-    if not ends:
-        raise InvalidValueError("thresholds", ("there is none",))
-    currencies = tuple(dict.fromkeys(end.currency for end in ends))
-    if len(currencies) > 1:
-        raise MixedCurrenciesError(currencies)
-    faults = tuple(f"{high} is not more than {low}" for low, high in pairwise(ends) if high <= low)
-    if faults:
-        raise InvalidValueError("thresholds", faults)
-    return ends
 
 
 def _bands(

@@ -1,10 +1,11 @@
 """How many deals and leads a target needs."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from math import ceil, inf, isinf, sqrt
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar, cast, overload
 
@@ -25,6 +26,7 @@ from salespipeline.money import Money, Rates, exact_rates
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import courses
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import grouping
 
 if TYPE_CHECKING:
@@ -63,6 +65,21 @@ class Needed(Result):
         return str(self.why) if self.n is None else f"{self.n:,}"
 
 
+def _check_target(target: object) -> Money:
+    goal = instance(Money, target, "target")
+    if goal.minor <= 0:
+        raise InvalidValueError("target", (f"{brief(goal)} is not more than 0",))
+    return goal
+
+
+def _check_size(size: object) -> Money:
+    amount = instance(Money, size, "average_size")
+    if amount.minor < 0:
+        raise InvalidValueError("average_size", (f"{brief(amount)} is negative",))
+    return amount
+
+
+@asks(target=_check_target, average_size=_check_size)
 def deals_needed(target: Money, average_size: Money, *, rates: Rates | None = None) -> Needed:
     """How many won deals of an average size make a target.
 
@@ -94,6 +111,22 @@ def deals_needed(target: Money, average_size: Money, *, rates: Rates | None = No
     return _deals(goal, _size(average_size, goal.currency, rates))
 
 
+def _check_needed(needed: object, name: str) -> Needed:
+    if isinstance(needed, Needed):
+        return needed
+    if whole(needed, name) < 0:
+        raise InvalidValueError(name, (f"{brief(needed)} is negative",))
+    return Needed(Fraction(whole(needed, name)))
+
+
+def _check_rate(rate: object) -> Fraction:
+    share = as_fraction(rate, "win_rate")
+    if not 0 <= share <= 1:
+        raise InvalidValueError("win_rate", (f"{brief(rate)} is not from 0 to 1",))
+    return share
+
+
+@asks(deals=partial(_check_needed, name="deals"), win_rate=_check_rate)
 def leads_needed(deals: int | Needed, win_rate: Share) -> Needed:
     """How many leads, or opened deals, it takes to win so many.
 
@@ -123,6 +156,13 @@ def leads_needed(deals: int | Needed, win_rate: Share) -> Needed:
     return _leads(wanted, _check_rate(win_rate))
 
 
+def _check_people(people: object) -> int:
+    if whole(people, "people") < 1:
+        raise InvalidValueError("people", (f"{brief(people)} is not 1 or more",))
+    return whole(people, "people")
+
+
+@asks(needed=partial(_check_needed, name="needed"), people=_check_people)
 def needed_each(needed: int | Needed, people: int) -> Needed:
     """How many of what is needed each of so many people takes, rounded up.
 
@@ -163,39 +203,9 @@ def _each(needed: Needed, people: int) -> Needed:
     return needed if needed.n is None else Needed(Fraction(needed.n, people))
 
 
-def _check_target(target: object) -> Money:
-    goal = instance(Money, target, "target")
-    if goal.minor <= 0:
-        raise InvalidValueError("target", (f"{brief(goal)} is not more than 0",))
-    return goal
-
-
-def _check_rate(rate: object) -> Fraction:
-    share = as_fraction(rate, "win_rate")
-    if not 0 <= share <= 1:
-        raise InvalidValueError("win_rate", (f"{brief(rate)} is not from 0 to 1",))
-    return share
-
-
-def _check_people(people: object) -> int:
-    if whole(people, "people") < 1:
-        raise InvalidValueError("people", (f"{brief(people)} is not 1 or more",))
-    return whole(people, "people")
-
-
-def _check_needed(needed: object, name: str) -> Needed:
-    if isinstance(needed, Needed):
-        return needed
-    if whole(needed, name) < 0:
-        raise InvalidValueError(name, (f"{brief(needed)} is negative",))
-    return Needed(Fraction(whole(needed, name)))
-
-
 def _size(size: object, currency: str, rates: Rates | None) -> Fraction:
     """An average size in a currency, exact."""
-    amount = instance(Money, size, "average_size")
-    if amount.minor < 0:
-        raise InvalidValueError("average_size", (f"{brief(amount)} is negative",))
+    amount = _check_size(size)
     return Fraction(amount.amount) * exact_rates(currency, rates, [code := amount.currency])[code]
 
 
@@ -263,6 +273,7 @@ class Sizing(Result):
         return self.leads.why
 
 
+@asks(target=_check_target, average_size=_check_size, win_rate=_check_rate, people=_check_people)
 def sizing(
     target: Money,
     *,
@@ -307,6 +318,26 @@ def sizing(
     return Sizing(goal, size, _check_rate(win_rate), _check_people(people))
 
 
+def _every(check: Callable[[object], object]) -> Callable[[object], None]:
+    """The same check of each value of a mapping, or of what is given for all."""
+
+    def checked(given: object) -> None:
+        each = cast("Mapping[object, object]", given)
+        for value in each.values() if isinstance(given, Mapping) else (given,):
+            check(value)
+
+    return checked
+
+
+def _check_weights(weights: object) -> None:
+    if not isinstance(weights, Mapping):
+        raise WrongTypeError("weights", "a mapping of keys to numbers", weights)
+
+
+@asks(
+    target=_check_target, weights=_check_weights, average_size=_every(_check_size),
+    win_rate=_every(_check_rate), people=_every(_check_people),
+)  # fmt: skip
 def sizing_by(
     target: Money,
     *,
@@ -349,8 +380,6 @@ def sizing_by(
     [('ada', 60, 120), ('bob', 30, 120)]
     """
     goal = _check_target(target)
-    if not isinstance(weights, Mapping):
-        raise WrongTypeError("weights", "a mapping of keys to numbers", weights)
     parts = goal.allocate(list(weights.values()))
     return Groups(
         {
@@ -381,6 +410,13 @@ class _Sold(NamedTuple):
 
     outcomes: Counter[Outcome]
     amounts: list[Money]
+
+
+def _check_draws(draws: object) -> int:
+    if not _FEWEST_DRAWS <= whole(draws, "draws") <= _MOST_DRAWS:
+        fault = f"{brief(draws)} is not from {_FEWEST_DRAWS} to {_MOST_DRAWS}"
+        raise InvalidValueError("draws", (fault,))
+    return whole(draws, "draws")
 
 
 @overload
@@ -415,6 +451,7 @@ def sizing_from(
 ) -> Groups[K, Sizing]: ...
 
 
+@asks(target=_every(_check_target), people=_check_people, draws=_check_draws)
 def sizing_from(
     deals: Iterable[DealHistory],
     *,
@@ -465,8 +502,6 @@ def sizing_from(
     at, wanted = utc(as_of, "as_of"), _targets(target, by)
     times, start = _check_draws(draws), whole(seed, "seed")
     heads, share = _check_people(people), check_level(level)
-    if period is not None:
-        instance(Period, period, "period")
     found = _sold(deals, at, period, by)
     results = {
         key: stamped(
@@ -485,13 +520,6 @@ def _targets(target: object, by: str | None) -> dict[Hashable, Money]:
         raise WrongTypeError("target", "a mapping of groups to Money, as by= is given", target)
     each = cast("Mapping[Hashable, object]", target)
     return {key: _check_target(goal) for key, goal in each.items()}
-
-
-def _check_draws(draws: object) -> int:
-    if not _FEWEST_DRAWS <= whole(draws, "draws") <= _MOST_DRAWS:
-        fault = f"{brief(draws)} is not from {_FEWEST_DRAWS} to {_MOST_DRAWS}"
-        raise InvalidValueError("draws", (fault,))
-    return whole(draws, "draws")
 
 
 def _sold(

@@ -10,7 +10,7 @@ from typing import Any, overload
 
 from attrs import field, frozen
 
-from salespipeline._doors import choice, instance
+from salespipeline._doors import choice
 from salespipeline.errors import InvalidValueError
 from salespipeline.history import DealHistory
 from salespipeline.intervals import Interval, check_level, normal_quantile
@@ -20,7 +20,8 @@ from salespipeline.metrics.durations import Durations
 from salespipeline.periods import Period
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Tally
-from salespipeline.tallies._due import Due, Ended, Expected, due
+from salespipeline.tallies._asking import asks
+from salespipeline.tallies._due import Due, Ended, Expected, due, from_month
 
 _DUE = Counting[DealHistory](due, None, "period")
 
@@ -117,6 +118,7 @@ def slippage(
 ) -> Groups[Hashable, Slippage]: ...
 
 
+@asks()
 def slippage(
     deals: Iterable[DealHistory] | Tally[Due],
     *,
@@ -155,10 +157,9 @@ def slippage(
     """
 
     def finish(tally: Tally[Due], level: float) -> Slippage:
-        return _slippage(tally, instance(Period, period, "period"), level)
+        return _slippage(tally, period, level)
 
-    asked = instance(Period, period, "period")
-    return _DUE.measure(finish, deals, as_of, asked, by, level, zone=zone)
+    return _DUE.measure(finish, deals, as_of, period, by, level, zone=zone)
 
 
 def _slippage(tally: Tally[Due], period: Period, level: float) -> Slippage:
@@ -244,6 +245,7 @@ def pushes(
 ) -> Groups[Hashable, Pushes]: ...
 
 
+@asks(first_month=from_month)
 def pushes(
     deals: Iterable[DealHistory] | Tally[Due],
     *,
@@ -285,8 +287,7 @@ def pushes(
         InvalidValueError: The period begins after the instant.
     """
     options = _options(deals, first_month=first_month)
-    asked = instance(Period, period, "period")
-    return _DUE.measure(_pushes, deals, as_of, asked, by, level, zone=zone, **options)
+    return _DUE.measure(_pushes, deals, as_of, period, by, level, zone=zone, **options)
 
 
 def _options(deals: object, **asked: object) -> dict[str, object]:
@@ -389,6 +390,14 @@ class CloseDateError(Result):
         return next((days for days, n in up_to if n >= needed), None)
 
 
+def _closed_as(outcome: object) -> Outcome | None:
+    """How deals closed; None for either way."""
+    wanted = None if outcome is None else choice(Outcome, outcome, "outcome")
+    if wanted is Outcome.OPEN:
+        raise InvalidValueError("outcome", ("an open deal has not closed",))
+    return wanted
+
+
 @overload
 def close_date_error(
     deals: Iterable[DealHistory] | Tally[Due],
@@ -419,6 +428,7 @@ def close_date_error(
 ) -> Groups[Hashable, CloseDateError]: ...
 
 
+@asks(outcome=_closed_as, expected_at=Expected)
 def close_date_error(
     deals: Iterable[DealHistory] | Tally[Due],
     *,
@@ -462,16 +472,13 @@ def close_date_error(
         InvalidValueError: The period begins after the instant, the days before the closing are
             missing, needless or absurd, or the outcome is open.
     """
-    wanted = None if outcome is None else choice(Outcome, outcome, "outcome")
-    if wanted is Outcome.OPEN:
-        raise InvalidValueError("outcome", ("an open deal has not closed",))
+    wanted = _closed_as(outcome)
 
     def finish(tally: Tally[Due], level: float) -> CloseDateError:
         return _error(tally.where(lambda row: wanted in (None, row.outcome)), level)
 
     options = _options(deals, expected_at=expected_at, days_before=days_before)
-    asked = instance(Period, period, "period")
-    return _DUE.measure(finish, deals, as_of, asked, by, level, zone=zone, **options)
+    return _DUE.measure(finish, deals, as_of, period, by, level, zone=zone, **options)
 
 
 def _error(tally: Tally[Any], level: float) -> CloseDateError:

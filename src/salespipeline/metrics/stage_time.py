@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast, overload
 
 from attrs import frozen
@@ -20,6 +21,7 @@ from salespipeline.metrics.outcomes import Survival, check_age, days_per_unit
 from salespipeline.metrics.value import in_use
 from salespipeline.pipelines import Outcome, Pipeline, Stage, StageKey, by_key
 from salespipeline.tallies import Stay, Tally, visits
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._stage_totals import StageTotal, former_stages, stage_totals
 
 _STAYS = Counting[DealHistory](visits, None, None, durations=True)
@@ -94,6 +96,7 @@ def time_in_stage(
 ) -> Groups[Hashable, Table[StageTime]]: ...
 
 
+@asks(visit=WhichVisit)
 def time_in_stage(
     deals: Iterable[DealHistory] | Tally[Stay],
     *,
@@ -170,6 +173,7 @@ def total_time_in_stage(
 ) -> Groups[Hashable, Table[StageTime]]: ...
 
 
+@asks()
 def total_time_in_stage(
     deals: Iterable[DealHistory] | Tally[StageTotal],
     *,
@@ -374,6 +378,7 @@ def stage_speed(
 ) -> Groups[Hashable, StageSpeeds]: ...
 
 
+@asks(within_days=partial(check_age, name="within_days"))
 def stage_speed(
     deals: Iterable[DealHistory] | Tally[Stay],
     *,

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeAlias, cast, overload
 
 from attrs import frozen
@@ -22,6 +23,7 @@ from salespipeline.money import Money
 from salespipeline.periods import on, utc
 from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.tallies import Count, Tally
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._book import OpenDeal, book
 
 _BOOK = Counting[DealHistory](book, None, None)
@@ -125,6 +127,12 @@ Limits: TypeAlias = timedelta | Mapping[StageKey, timedelta] | StallLimits
 """How long is too long: for all stages, for each, or as learned."""
 
 
+def _check_least(least: object) -> None:
+    if whole(least, "least") < 1:
+        raise InvalidValueError("least", (f"{brief(least)} is not at least 1",))
+
+
+@asks(rule=StalledBy, share=partial(check_level, name="share"), least=_check_least)
 def stall_limits(
     deals: Iterable[DealHistory],
     *,
@@ -162,8 +170,6 @@ def stall_limits(
         reached.
     """
     wanted, least_share = choice(StalledBy, rule, "rule"), check_level(share, "share")
-    if whole(least, "least") < 1:
-        raise InvalidValueError("least", (f"{brief(least)} is not at least 1",))
     curves = _curves(deals, as_of, wanted, pipelines, zone)
     limits = Table(_learned(*place, curve, least_share, least) for place, curve in curves)
     return stamped(StallLimits(wanted, least_share, limits), utc(as_of, "as_of"), None)
@@ -306,6 +312,7 @@ def stalled(
 ) -> Groups[Hashable, Stalled]: ...
 
 
+@asks(rule=StalledBy)
 def stalled(
     deals: Iterable[DealHistory] | Tally[OpenDeal],
     *,

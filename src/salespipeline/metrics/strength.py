@@ -20,6 +20,7 @@ from salespipeline.metrics.chain import AbsorbingChain, leading_to, solve
 from salespipeline.metrics.value import in_use
 from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.tallies import Moment, Tally
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._paths import Path, paths
 
 if TYPE_CHECKING:
@@ -131,6 +132,11 @@ class StageStrengths(Result):
         return tuple(sorted(those, key=lambda each: -(each.lost_chance or 0) * each.visits))
 
 
+def _check_runs(runs: object) -> None:
+    if not 0 <= whole(runs, "runs") <= 100_000:
+        raise InvalidValueError("runs", (f"{brief(runs)} is not from 0 to 100,000",))
+
+
 @overload
 def stage_strength(
     deals: Iterable[DealHistory] | Tally[Path],
@@ -157,6 +163,7 @@ def stage_strength(
 ) -> Groups[Hashable, StageStrengths]: ...
 
 
+@asks(runs=_check_runs)
 def stage_strength(
     deals: Iterable[DealHistory] | Tally[Path],
     *,
@@ -208,9 +215,6 @@ def stage_strength(
         Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
     known = by_key(pipelines)
-    whole(seed, "seed")
-    if not 0 <= whole(runs, "runs") <= 100_000:
-        raise InvalidValueError("runs", (f"{brief(runs)} is not from 0 to 100,000",))
 
     def finish(tally: Tally[Path], level: float) -> StageStrengths:
         return _strengths(tally, known, _Drawing(seed, runs, level))

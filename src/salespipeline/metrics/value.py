@@ -12,6 +12,7 @@ from salespipeline.metrics._result import Groups, Result, Table
 from salespipeline.metrics.outcomes import CLOSED
 from salespipeline.pipelines import Outcome, Pipeline, StageKey, by_key
 from salespipeline.tallies import Lifetime, Standing, Tally, standings
+from salespipeline.tallies._asking import asks
 
 _NOW = Counting[DealHistory](standings, None, None)
 
@@ -79,6 +80,7 @@ def deals_by_stage(
 ) -> Groups[Hashable, Table[StageCount]]: ...
 
 
+@asks()
 def deals_by_stage(
     deals: Iterable[DealHistory] | Tally[Standing],
     *,
@@ -171,6 +173,7 @@ def pipeline_value(
 ) -> Groups[Hashable, PipelineValue]: ...
 
 
+@asks()
 def pipeline_value(
     deals: Iterable[DealHistory] | Tally[Standing],
     *,

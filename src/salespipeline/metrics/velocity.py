@@ -10,7 +10,7 @@ from typing import overload
 
 from attrs import field, frozen
 
-from salespipeline._doors import choice, instance, instances, whole
+from salespipeline._doors import choice, instances, whole
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError, brief
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Counting, as_fraction
@@ -22,6 +22,7 @@ from salespipeline.money import Money, Rates
 from salespipeline.periods import Period
 from salespipeline.pipelines import Outcome
 from salespipeline.tallies import Lifetime, Moment, Tally, lifetimes
+from salespipeline.tallies._asking import asks
 
 _ALL = Counting[DealHistory](lifetimes, Moment.CLOSING, None, durations=True)
 
@@ -104,6 +105,46 @@ class Velocity(Result):
         return Money.rounded(rate * days, self.currency)
 
 
+def check_number_of(number: object) -> NumberOf:
+    """Which deals are counted.
+
+    Raises:
+        SalesPipelineError: It is none of those that can be counted.
+    """
+    counted = choice(NumberOf, number, "number")
+    if counted is NumberOf.GIVEN:
+        raise InvalidValueError("number", ("give plain numbers to velocity()",))
+    return counted
+
+
+def check_cycle_of(cycle_of: object) -> CycleOf:
+    """Which deals the cycle is of.
+
+    Raises:
+        SalesPipelineError: It is none of those that can be counted.
+    """
+    counted = choice(CycleOf, cycle_of, "cycle_of")
+    if counted is CycleOf.GIVEN:
+        raise InvalidValueError("cycle_of", ("a cycle is of won or of closed deals",))
+    return counted
+
+
+def _check_number(number: object) -> None:
+    if whole(number, "number") < 0:
+        raise InvalidValueError("number", (f"{brief(number)} is negative",))
+
+
+def _check_share(share: object) -> None:
+    if not 0 <= as_fraction(share, "win_rate") <= 1:
+        raise InvalidValueError("win_rate", (f"{brief(share)} is not from 0 to 1",))
+
+
+def _check_days(days: object) -> None:
+    if as_fraction(days, "cycle_days") <= 0:
+        raise InvalidValueError("cycle_days", (f"{brief(days)} days are not more than 0",))
+
+
+@asks(number=_check_number, win_rate=_check_share, average_size=Money, cycle_days=_check_days)
 def velocity(
     number: int,
     win_rate: float | Decimal | Fraction,
@@ -129,16 +170,7 @@ def velocity(
     >>> print(rate.per_day, rate.over(31), sep="; ")
     1,250.00 USD; 38,750.00 USD
     """
-    instance(Money, average_size, "average_size")
-    whole(number, "number")
     share, days = as_fraction(win_rate, "win_rate"), as_fraction(cycle_days, "cycle_days")
-    faults = [
-        *([] if number >= 0 else [f"the number {brief(number)} is negative"]),
-        *([] if 0 <= share <= 1 else [f"the win rate {brief(win_rate)} is not from 0 to 1"]),
-        *([] if days > 0 else [f"the cycle of {brief(cycle_days)} days is not more than 0"]),
-    ]
-    if faults:
-        raise InvalidValueError("velocity", tuple(faults))
     size = Fraction(average_size.amount)
     return Velocity(number, NumberOf.GIVEN, share, size, average_size.currency, days, CycleOf.GIVEN)
 
@@ -173,6 +205,7 @@ def pipeline_velocity(
 ) -> Groups[Hashable, Velocity]: ...
 
 
+@asks(number=check_number_of)
 def pipeline_velocity(
     deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
@@ -255,6 +288,7 @@ def consistent_velocity(
 ) -> Groups[Hashable, Velocity]: ...
 
 
+@asks(number=check_number_of)
 def consistent_velocity(
     deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
@@ -315,13 +349,7 @@ def _counting(
     rates: Mapping[str, Decimal | int | str] | None,
 ) -> Callable[[Tally[Lifetime], float], Velocity]:
     """How to finish a tally of lifetimes into a velocity."""
-    number_of = choice(NumberOf, number, "number")
-    faults = [
-        *(["give plain numbers to velocity()"] if number_of is NumberOf.GIVEN else []),
-        *(["a cycle is of won or of closed deals"] if cycle_of is CycleOf.GIVEN else []),
-    ]
-    if faults:
-        raise InvalidValueError("velocity", tuple(faults))
+    number_of = check_number_of(number)
 
     def finish(tally: Tally[Lifetime], _level: float) -> Velocity:
         return _velocity(tally, period, number_of, cycle_of, currency, rates)
@@ -412,6 +440,7 @@ def velocity_series(
 ) -> Groups[Hashable, Table[VelocityStep]]: ...
 
 
+@asks(number=check_number_of, cycle_of=check_cycle_of)
 def velocity_series(
     deals: Iterable[DealHistory],
     *,
@@ -460,9 +489,9 @@ def velocity_series(
     """
     asked, histories = instances(Period, periods, "periods"), instances(DealHistory, deals, "deals")
     _check_order(asked)
-    cycle = choice(CycleOf, cycle_of, "cycle_of")
+    cycle = check_cycle_of(cycle_of)
     tallies = [counted_at_end(histories, period, by, zone) for period in asked]
-    number_of = choice(NumberOf, number, "number")
+    number_of = check_number_of(number)
 
     def series(parts: Iterable[Tally[Lifetime]]) -> Table[VelocityStep]:
         steps, before = list[VelocityStep](), None

@@ -16,10 +16,17 @@ from salespipeline.errors import InvalidValueError, brief
 from salespipeline.history import DealHistory
 from salespipeline.metrics._result import Plain, Result, Table, even, stamped
 from salespipeline.metrics.ageing import is_parked
-from salespipeline.metrics.open_chance import ChanceBasis, OpenChance, chance_table, win_chances
+from salespipeline.metrics.open_chance import (
+    ChanceBasis,
+    OpenChance,
+    chance_table,
+    check_days,
+    win_chances,
+)
 from salespipeline.money import Money, Rates, total
 from salespipeline.periods import utc
 from salespipeline.pipelines import Pipeline, by_key
+from salespipeline.tallies._asking import asks
 
 
 class RankedBy(StrEnum):
@@ -103,6 +110,12 @@ class MostWinnable(Result):
         return even({"rank": rank} | deal.row() for rank, deal in enumerate(self.deals, 1))
 
 
+def _check_most(most: object) -> None:
+    if whole(most, "most") < 1:
+        raise InvalidValueError("most", (f"{brief(most)} is not at least 1",))
+
+
+@asks(horizon_days=check_days, ranked_by=RankedBy, most=_check_most)
 def most_winnable(
     deals: Iterable[DealHistory],
     *,
@@ -145,8 +158,6 @@ def most_winnable(
     Source: ActiveCampaign, What is a sales pipeline? (which deals are the most winnable).
     """
     at, wanted = utc(as_of, "as_of"), choice(RankedBy, ranked_by, "ranked_by")
-    if most is not None and whole(most, "most") < 1:
-        raise InvalidValueError("most", (f"{brief(most)} is not at least 1",))
     known = by_key(pipelines)
     histories = _by_id(instances(DealHistory, deals, "deals"))
     options: dict[str, Any] = {

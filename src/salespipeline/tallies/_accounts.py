@@ -17,6 +17,7 @@ from salespipeline.events import Event, FieldSet, Merged, SaleType, Term
 from salespipeline.history import DealHistory
 from salespipeline.periods import Period, check_zone, midnight, on, utc
 from salespipeline.pipelines import Outcome
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import Tally, courses, grouping, stepper, table
 
 _MOMENT = timedelta(microseconds=1)
@@ -110,6 +111,15 @@ class Service(NamedTuple):
         return None if closing is None else closing.at
 
 
+def check_grace(days: object) -> int:
+    """A number of days of grace, from 0 on."""
+    given = whole(days, "grace_days")
+    if not 0 <= given <= _MOST_GRACE:
+        raise InvalidValueError("grace_days", (f"{brief(given)} is not from 0 to {_MOST_GRACE}",))
+    return given
+
+
+@asks(grace_days=check_grace)
 def accounts(
     deals: Iterable[DealHistory],
     *,
@@ -180,14 +190,6 @@ of_balances = partial(_counted, endings=False)
 
 of_endings = partial(_counted, balances=False)
 """`accounts` with the rows of terms that end alone."""
-
-
-def check_grace(days: object) -> int:
-    """A number of days of grace, from 0 on."""
-    given = whole(days, "grace_days")
-    if not 0 <= given <= _MOST_GRACE:
-        raise InvalidValueError("grace_days", (f"{brief(given)} is not from 0 to {_MOST_GRACE}",))
-    return given
 
 
 def _day_before(instant: datetime, zone: tzinfo) -> int:

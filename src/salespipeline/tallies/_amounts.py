@@ -8,6 +8,7 @@ from salespipeline._doors import choice, instances
 from salespipeline.history import DealHistory
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import (
     Count,
     Moment,
@@ -40,6 +41,7 @@ class Size(NamedTuple):
     minor: int | None
 
 
+@asks()
 def amounts(
     deals: Iterable[DealHistory],
     *,

@@ -21,6 +21,7 @@ from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.lifecycle import LeadStatus, LifecycleStage
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import (
     Known,
     Tally,
@@ -89,6 +90,26 @@ STANDARD_ATTEMPTS = AttemptStatuses(
 """What the standard lead statuses say."""
 
 
+def check_quiet(days: object) -> int:
+    """A number of days without an attempt, from 0 on."""
+    if whole(days, "quiet_days") < 0:
+        fault = f"{brief(days)} is not a number of days from 0 on"
+        raise InvalidValueError("quiet_days", (fault,))
+    return cast("int", days)
+
+
+def check_kinds(kinds: object) -> frozenset[str]:
+    """Kinds of activities, at least one."""
+    return _some(_keys(kinds, "kinds"))
+
+
+@asks(
+    Contact,
+    until=Until,
+    stage=LifecycleStage,
+    kinds=check_kinds,
+    quiet_days=check_quiet,
+)
 def attempts_on_contacts(
     contacts: Iterable[ContactHistory],
     *,
@@ -139,6 +160,7 @@ def attempts_on_contacts(
     )  # fmt: skip
 
 
+@asks(kinds=check_kinds, quiet_days=check_quiet)
 def attempts_on_deals(
     deals: Iterable[DealHistory],
     *,
@@ -202,15 +224,12 @@ class Asked(NamedTuple):
         stage: LifecycleStage | None,
     ) -> "Asked":
         """What was asked for, checked."""
-        if whole(quiet_days, "quiet_days") < 0:
-            fault = f"{brief(quiet_days)} is not a number of days from 0 on"
-            raise InvalidValueError("quiet_days", (fault,))
         said = instance(AttemptStatuses, statuses, "statuses")
         keys = (_keys(getattr(said, name), name) for name in AttemptStatuses._fields)
         return cls(
             choice(Until, until, "until"),
-            None if kinds is None else _some(_keys(kinds, "kinds")),
-            cast("int", quiet_days),
+            None if kinds is None else check_kinds(kinds),
+            check_quiet(quiet_days),
             AttemptStatuses(*keys),
             stage,
         )

@@ -18,6 +18,7 @@ from salespipeline.events import (
 from salespipeline.history import DealHistory
 from salespipeline.periods import utc
 from salespipeline.pipelines import Outcome, StageKey
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import Count, Known, Tally, courses, grouping, measure
 
 Probabilities: TypeAlias = tuple[tuple[ProbabilityBasis, Decimal], ...]
@@ -69,6 +70,7 @@ class OpenDeal(NamedTuple):
     minor: int | None
 
 
+@asks()
 def book(
     deals: Iterable[DealHistory],
     *,

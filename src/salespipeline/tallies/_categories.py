@@ -16,6 +16,7 @@ from salespipeline.events import ForecastCategory, ForecastCategorySet
 from salespipeline.history import DealHistory
 from salespipeline.periods import Period, check_zone, on, utc
 from salespipeline.pipelines import Outcome, StageKey
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import Known, Tally, courses, grouping, stepper, table, tell
 
 _LEAST = timedelta(microseconds=1)
@@ -129,6 +130,7 @@ class Categorised(NamedTuple):
     currency: str | None
 
 
+@asks(policy=CategoryPolicy)
 def categories(
     deals: Iterable[DealHistory],
     *,

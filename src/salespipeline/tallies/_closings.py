@@ -10,6 +10,7 @@ from salespipeline.events import Lost, Opened, Won
 from salespipeline.history import DealHistory
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome, StageKey
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import (
     Known,
     Moment,
@@ -43,6 +44,7 @@ class Closing(NamedTuple):
     currency: str | None
 
 
+@asks()
 def closings(
     deals: Iterable[DealHistory],
     *,

@@ -176,14 +176,14 @@ def measure(zone: tzinfo, resolution: timedelta | None) -> Callable[[datetime, d
     """How to count the units of duration between two instants in UTC."""
     check_zone(zone)
     if resolution is not None:
-        unit = _check_resolution(resolution)
+        unit = check_resolution(resolution)
         return lambda start, end: (end - start) // unit
     if zone is UTC:
         return lambda start, end: end.toordinal() - start.toordinal()
     return lambda start, end: on(end, zone).toordinal() - on(start, zone).toordinal()
 
 
-def _check_resolution(resolution: object) -> timedelta:
+def check_resolution(resolution: object) -> timedelta:
     if not isinstance(resolution, timedelta):
         raise WrongTypeError("resolution", "a timedelta", resolution)
     if resolution <= timedelta():
@@ -266,6 +266,18 @@ def reading(kind: type[Record], by: str | None) -> Callable[[Known, Event], Any]
     first = _said_at_first(by)
     return value if first is None else _sooner(by, first, value)
 
+
+def account_of(each: Course) -> str | None:
+    """The account of a deal after all its events."""
+    known = each[0]
+    if _ACCOUNT_SAID.isdisjoint(each[6]):
+        first: str | None = known[0].account
+        return first
+    account: str | None = reading(Deal, "account")(known, known[-1])
+    return account
+
+
+_ACCOUNT_SAID = frozenset({Merged, FieldSet})
 
 _SAID_AT_FIRST = frozenset({"account", "company", "owner", "source"})
 """Fields that a record's beginning says, and that few events change."""

@@ -10,6 +10,7 @@ from salespipeline.errors import WrongTypeError
 from salespipeline.history import DealHistory
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome, StageKey
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import (
     Count,
     Known,
@@ -29,6 +30,22 @@ from salespipeline.tallies._lifetimes import Lifetime
 from salespipeline.tallies._stage_totals import Stays
 
 
+def stage_key(value: object) -> StageKey:
+    """The keys of a pipeline and of a stage.
+
+    Raises:
+        WrongTypeError: It is no pair of two texts.
+    """
+    parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else ()
+    if len(parts) != 2:
+        raise WrongTypeError(
+            "start", "the keys of a pipeline and of a stage", cast("object", value)
+        )
+    pipeline, stage = parts
+    return text(pipeline, "start"), text(stage, "start")
+
+
+@asks(start=stage_key)
 def cycles(
     deals: Iterable[DealHistory],
     *,
@@ -122,21 +139,6 @@ def _days(
     whole = at.toordinal() - life.days if life.outcome is Outcome.OPEN else life.days
     days = whole - before
     return (days, None) if days >= 0 else (None, Why.NEGATIVE_DURATION)
-
-
-def stage_key(value: object) -> StageKey:
-    """The keys of a pipeline and of a stage.
-
-    Raises:
-        WrongTypeError: It is no pair of two texts.
-    """
-    parts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else ()
-    if len(parts) != 2:
-        raise WrongTypeError(
-            "start", "the keys of a pipeline and of a stage", cast("object", value)
-        )
-    pipeline, stage = parts
-    return text(pipeline, "start"), text(stage, "start")
 
 
 def _entering(stage: StageKey) -> Callable[[Leg, Stays, Known], datetime | None]:

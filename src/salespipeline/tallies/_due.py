@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias
 
 from salespipeline._courses import Course, course
 from salespipeline._doors import choice, instances, whole
@@ -22,6 +22,7 @@ from salespipeline.events import (
 from salespipeline.history import DealHistory
 from salespipeline.periods import Period, check_zone, midnight, on, utc
 from salespipeline.pipelines import Outcome
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import (
     Known,
     Tally,
@@ -167,6 +168,15 @@ class _Window(NamedTuple):
     end_day: int
 
 
+def from_month(first_month: object) -> int:
+    """How many months into a calendar year its own years begin."""
+    if not 1 <= whole(first_month, "first_month") <= 12:
+        fault = f"{brief(first_month)} is not from 1 to 12"
+        raise InvalidValueError("first_month", (fault,))
+    return whole(first_month, "first_month") - 1
+
+
+@asks(first_month=from_month, expected_at=Expected)
 def due(
     deals: Iterable[DealHistory],
     *,
@@ -204,7 +214,7 @@ def due(
     """
     at, steps = utc(as_of, "as_of"), instances(Period, periods, "periods")
     asked = _Asked(
-        grouping(by), _beside(expected_at, days_before), _from_month(first_month), zone,
+        grouping(by), _beside(expected_at, days_before), from_month(first_month), zone,
         measure(zone, None),
     )  # fmt: skip
     windows = _windows(steps, at, zone)
@@ -264,14 +274,6 @@ def _beside(expected_at: Expected | str, days_before: int | None) -> Beside:
         fault = f"{brief(days_before)} is not from 0 to {_MOST_DAYS}"
         raise InvalidValueError("days_before", (fault,))
     return expected, days_before
-
-
-def _from_month(first_month: int) -> int:
-    """How many months into a calendar year its own years begin."""
-    if not 1 <= whole(first_month, "first_month") <= 12:
-        fault = f"{brief(first_month)} is not from 1 to 12"
-        raise InvalidValueError("first_month", (fault,))
-    return first_month - 1
 
 
 def _windows(steps: tuple[Period, ...], at: datetime, zone: tzinfo) -> list[_Window]:
@@ -340,7 +342,7 @@ def _expected(known: Known) -> date | None:
     """The date on which a deal is expected to close after its events."""
     expected: date | None = known[0].expected_close
     for event in known:
-        kind = type(cast("object", event))
+        kind = event.__class__
         if kind is CloseDateChanged:
             expected = event.expected_close
         elif kind is Merged and expected is None and event.creation is not None:
@@ -385,7 +387,7 @@ def _moved(known: Known, start: datetime) -> Iterator[tuple[date, date]]:
     moves: list[tuple[datetime, date | None, date | None]] = []
     expected, is_open = known[0].expected_close, known[0].outcome is Outcome.OPEN
     for event in known:
-        kind = type(cast("object", event))
+        kind = event.__class__
         if kind is CloseDateChanged:
             if is_open:
                 moves.append((event.at, expected, event.expected_close))
@@ -418,7 +420,7 @@ def _open_stretches(known: Known) -> Iterator[tuple[datetime, datetime | None]]:
     """When a deal began to be open, and when it ceased, or None while it is."""
     begin = known[0].at if known[0].outcome is Outcome.OPEN else None
     for event in known:
-        kind = type(cast("object", event))
+        kind = event.__class__
         if begin is not None and (kind is Won or kind is Lost):
             yield begin, event.at
             begin = None

@@ -13,6 +13,7 @@ from salespipeline.history import DealHistory
 from salespipeline.money import Money
 from salespipeline.periods import Period, check_zone, midnight, on
 from salespipeline.pipelines import Outcome, StageKey
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._book import of_field
 from salespipeline.tallies._counting import Known, Tally, several, stepper, stranger, table
 
@@ -76,6 +77,7 @@ _MOMENT = timedelta(microseconds=1)
 _CLOSING = {Outcome.WON: BridgeTerm.WON, Outcome.LOST: BridgeTerm.LOST}
 
 
+@asks(window=Period, net=bool)
 def flows(
     deals: Iterable[DealHistory],
     *,

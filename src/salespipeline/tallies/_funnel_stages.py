@@ -41,9 +41,7 @@ def funnel_stages(
         if known is None:
             raise InvalidValueError("steps", ("give a pipeline, or steps",))
         return _of_pipeline(known)
-    if isinstance(steps, str) or not isinstance(steps, Iterable):
-        raise WrongTypeError("steps", "several keys of stages, or pairs of keys", steps)
-    named = [_named(step, known) for step in cast("Iterable[object]", steps)]
+    named = [_named(step, known) for step in check_steps(steps)]
     found = [_step(of, key, known) for of, key in named]
     faults = [
         f"{brief(key)} is no stage of pipeline {brief(of)}"
@@ -52,9 +50,23 @@ def funnel_stages(
     ]
     twice = repeated((step.pipeline, step.stage) for step in found)
     faults += [f"the step {brief(key)} occurs twice" for _, key in twice]
-    if faults or not found:
-        raise InvalidValueError("steps", tuple(faults) or ("there is none",))
+    if faults:
+        raise InvalidValueError("steps", tuple(faults))
     return tuple(found)
+
+
+def check_steps(steps: object) -> tuple[object, ...]:
+    """Steps that are named, at least one.
+
+    Raises:
+        SalesPipelineError: They are not several, or there is none.
+    """
+    if isinstance(steps, str) or not isinstance(steps, Iterable):
+        raise WrongTypeError("steps", "several keys of stages, or pairs of keys", steps)
+    given = tuple(cast("Iterable[object]", steps))
+    if not given:
+        raise InvalidValueError("steps", ("there is none",))
+    return given
 
 
 def _named(step: object, known: Pipeline | None) -> StageKey:

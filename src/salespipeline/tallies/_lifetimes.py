@@ -13,6 +13,7 @@ from salespipeline.events import Event, Lost, Start
 from salespipeline.history import DealHistory
 from salespipeline.periods import Period, utc
 from salespipeline.pipelines import Outcome
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import (
     Count,
     Moment,
@@ -58,6 +59,31 @@ class Lifetime(NamedTuple):
     cause: str | None = None
 
 
+def check_causes(causes: object) -> Causes:
+    """Causes with their reasons, each reason once and in order.
+
+    Raises:
+        WrongTypeError: They are no mapping.
+        InvalidValueError: A cause has no name or the name of an outcome, has no reasons, or
+            shares one with another.
+    """
+    if causes is None:
+        return ()
+    if not isinstance(causes, Mapping):
+        raise WrongTypeError("causes", "a mapping of causes to the reasons that mean them", causes)
+    given = tuple(cast("Mapping[object, object]", causes).items())
+    faults = [fault for name, reasons in given for fault in _faults(name, reasons)]
+    if faults:
+        raise InvalidValueError("causes", tuple(faults))
+    named = tuple((str(name), tuple(sorted({*cast("Any", each)}))) for name, each in given)
+    shared = repeated(reason for _, reasons in named for reason in reasons)
+    if shared:
+        faults = [f"the reason {brief(reason)} means several causes" for reason in shared]
+        raise InvalidValueError("causes", tuple(faults))
+    return named
+
+
+@asks(causes=check_causes)
 def lifetimes(
     deals: Iterable[DealHistory],
     *,
@@ -91,12 +117,12 @@ def lifetimes(
         InvalidValueError: A cause has no name or the name of an outcome, has no reasons, or
             shares one with another.
     """
-    moment, group = choice(Moment, by_at, "by_at"), grouping(by)
+    moment = None if by is None and cluster is None else choice(Moment, by_at, "by_at")
     tally = lifetimes_of(
-        deals, group, as_of=as_of, by_at=moment, periods=periods, zone=zone,
+        deals, grouping(by), as_of=as_of, by_at=moment, periods=periods, zone=zone,
         resolution=resolution, cluster=cluster, causes=causes,
     )  # fmt: skip
-    return evolve(tally, by=by, by_at=None if by is None and cluster is None else moment)
+    return evolve(tally, by=by, by_at=moment)
 
 
 def lifetimes_of(
@@ -104,14 +130,14 @@ def lifetimes_of(
     group: Callable[[Course, Event], Hashable] | None,
     *,
     as_of: datetime,
-    by_at: Moment = Moment.CLOSING,
+    by_at: Moment | None = None,
     periods: Iterable[Period] = (),
     zone: tzinfo = UTC,
     resolution: timedelta | None = None,
     cluster: str | None = None,
     causes: Mapping[str, Collection[str]] | None = None,
 ) -> Tally[Lifetime]:
-    """`lifetimes` grouped by whatever can be read of a deal."""
+    """`lifetimes` grouped by whatever can be read of a deal, at a moment if it asks for one."""
     at, steps = utc(as_of, "as_of"), instances(Period, periods, "periods")
     named, length = check_causes(causes), measure(zone, resolution)
     clustered, placed = grouping(cluster), _placer(steps)
@@ -122,7 +148,7 @@ def lifetimes_of(
     for life, ran, settled in lives(deals, at):
         key: Any = life
         if not plain:
-            read: Any = (group or clustered) and event_at(by_at, ran)
+            read: Any = by_at and event_at(by_at, ran)
             key = (
                 life if alike else _measured(ran, at, length),
                 group and group(ran, read),
@@ -225,30 +251,6 @@ def _rows(counts: Mapping[Any, Sequence[int]], at: datetime) -> dict[Lifetime, C
         row, count = Lifetime(group, created, closed, *told, cluster, cause), Count(*numbers)
         rows[row] = rows[row] + count if row in rows else count
     return rows
-
-
-def check_causes(causes: object) -> Causes:
-    """Causes with their reasons, each reason once and in order.
-
-    Raises:
-        WrongTypeError: They are no mapping.
-        InvalidValueError: A cause has no name or the name of an outcome, has no reasons, or
-            shares one with another.
-    """
-    if causes is None:
-        return ()
-    if not isinstance(causes, Mapping):
-        raise WrongTypeError("causes", "a mapping of causes to the reasons that mean them", causes)
-    given = tuple(cast("Mapping[object, object]", causes).items())
-    faults = [fault for name, reasons in given for fault in _faults(name, reasons)]
-    if faults:
-        raise InvalidValueError("causes", tuple(faults))
-    named = tuple((str(name), tuple(sorted({*cast("Any", each)}))) for name, each in given)
-    shared = repeated(reason for _, reasons in named for reason in reasons)
-    if shared:
-        faults = [f"the reason {brief(reason)} means several causes" for reason in shared]
-        raise InvalidValueError("causes", tuple(faults))
-    return named
 
 
 def _faults(name: object, reasons: object) -> Iterator[str]:

@@ -11,6 +11,7 @@ from salespipeline.events import Event
 from salespipeline.history import DealHistory
 from salespipeline.periods import utc
 from salespipeline.pipelines import Outcome, StageKey
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import Count, Known, Moment, Tally, courses, event_at, grouping
 
 
@@ -30,6 +31,7 @@ class Path(NamedTuple):
     outcome: Outcome
 
 
+@asks()
 def paths(
     deals: Iterable[DealHistory],
     *,

@@ -10,6 +10,7 @@ from salespipeline.events import Created, LifecycleStageSet, Merged
 from salespipeline.history import ContactHistory
 from salespipeline.lifecycle import LifecycleStage
 from salespipeline.periods import Period, utc
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import (
     Moment,
     Tally,
@@ -39,6 +40,7 @@ class Person(NamedTuple):
     status: str | None
 
 
+@asks(Contact)
 def people(
     contacts: Iterable[ContactHistory],
     *,

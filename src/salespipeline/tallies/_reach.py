@@ -14,6 +14,7 @@ from salespipeline.events import Event
 from salespipeline.history import DealHistory
 from salespipeline.periods import Period, midnight, on, utc
 from salespipeline.pipelines import Outcome, Pipeline, StageKey
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import (
     Count,
     Moment,
@@ -25,7 +26,7 @@ from salespipeline.tallies._counting import (
     measure,
     stepper,
 )
-from salespipeline.tallies._funnel_stages import FunnelStage, funnel_stages
+from salespipeline.tallies._funnel_stages import FunnelStage, check_steps, funnel_stages
 
 _LONGEST = 36_525
 
@@ -348,7 +349,7 @@ class _Window:
 
     def __init__(self, window: timedelta | int, zone: tzinfo, at: datetime) -> None:
         self._zone, self._at = zone, at
-        self._window = _check_window(window)
+        self._window = check_window(window)
         self._lasts: dict[date, datetime | None] = {}
 
     def cut(self, way: _Way, each: Course) -> tuple[Course, datetime] | LeftOut:
@@ -376,7 +377,7 @@ class _Window:
         return self._lasts[day]
 
 
-def _check_window(window: object) -> timedelta | int:
+def check_window(window: object) -> timedelta | int:
     if isinstance(window, timedelta):
         if timedelta() < window <= timedelta(_LONGEST):
             return window
@@ -393,6 +394,7 @@ def _is_unknown(each: Course) -> bool:
     return each.known_from is not None and first.at <= each.known_from
 
 
+@asks(steps=check_steps, semantics=Semantics, window=check_window)
 def reach(
     deals: Iterable[DealHistory],
     *,

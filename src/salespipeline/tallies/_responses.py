@@ -12,6 +12,7 @@ from salespipeline.errors import InvalidValueError
 from salespipeline.events import ActivityRecorded, Created, Direction, Event, Start
 from salespipeline.history import ContactHistory
 from salespipeline.periods import Period, utc
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import (
     Known,
     Moment,
@@ -49,6 +50,17 @@ class Response(NamedTuple):
     answered: bool
 
 
+def spoken(kinds: object) -> tuple[str, ...] | None:
+    """The kinds asked for, in one order whatever the order given; None for every kind."""
+    if kinds is None:
+        return None
+    asked = {text(kind, "kinds") for kind in instances(str, kinds, "kinds")}
+    if not asked:
+        raise InvalidValueError("kinds", ("no kind of activity is given, so none can answer",))
+    return tuple(sorted(asked))
+
+
+@asks(Contact, kinds=spoken, hours=WorkingHours)
 def responses(
     contacts: Iterable[ContactHistory],
     *,
@@ -104,16 +116,6 @@ def responses(
     rows, read = table(counts, Response), None if by is None else moment
     settings = (("kinds", human), ("hours", hours))
     return Tally("responses", at, rows, steps, resolution, by=by, by_at=read, settings=settings)
-
-
-def spoken(kinds: object) -> tuple[str, ...] | None:
-    """The kinds asked for, in one order whatever the order given; None for every kind."""
-    if kinds is None:
-        return None
-    asked = {text(kind, "kinds") for kind in instances(str, kinds, "kinds")}
-    if not asked:
-        raise InvalidValueError("kinds", ("no kind of activity is given, so none can answer",))
-    return tuple(sorted(asked))
 
 
 def _waiting(

@@ -11,6 +11,7 @@ from salespipeline._doors import instances
 from salespipeline.history import DealHistory
 from salespipeline.periods import utc
 from salespipeline.pipelines import Pipeline, StageKey
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import Count, Tally, Why, courses, grouping, measure
 from salespipeline.tallies._visits import measured
 
@@ -36,6 +37,7 @@ class StageTotal(NamedTuple):
     still_there: bool
 
 
+@asks()
 def stage_totals(
     deals: Iterable[DealHistory],
     *,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from salespipeline.history import DealHistory
 from salespipeline.periods import utc
 from salespipeline.pipelines import Outcome, StageKey
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import Count, Tally, courses, grouping, tell
 
 
@@ -26,6 +27,7 @@ class Standing(NamedTuple):
     currency: str | None
 
 
+@asks()
 def standings(
     deals: Iterable[DealHistory], *, as_of: datetime, by: str | None = None
 ) -> Tally[Standing]:

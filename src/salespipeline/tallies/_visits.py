@@ -10,6 +10,7 @@ from salespipeline._courses import ENTERING, Course, Leg
 from salespipeline.history import DealHistory
 from salespipeline.periods import utc
 from salespipeline.pipelines import StageKey
+from salespipeline.tallies._asking import asks
 from salespipeline.tallies._counting import Count, Tally, Why, courses, grouping, measure
 
 
@@ -35,6 +36,7 @@ class Stay(NamedTuple):
     latest: bool = True
 
 
+@asks()
 def visits(
     deals: Iterable[DealHistory],
     *,
