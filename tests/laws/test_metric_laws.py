@@ -335,6 +335,36 @@ def test_cohorts_of_all_periods_sum_to_the_whole(histories, at):
         assert sum(rate.denominator for rate in parts) == whole.denominator
 
 
+@given(
+    st.lists(read_deals(), max_size=5),
+    moments(),
+    moments(),
+    st.sampled_from([None, "owner", "attributes.a"]),
+    st.sampled_from([None, "owner", "source"]),
+)
+def test_rates_say_the_same_of_histories_and_of_their_tally(histories, at, begin, by, cluster):
+    period = Period(begin, begin + timedelta(days=3))
+    for figure, moment in (
+        (metrics.win_rate_closed, Moment.CLOSING),
+        (metrics.win_rate_created, Moment.CREATION),
+    ):
+        tally = lifetimes(
+            histories, as_of=at, by=by, by_at=moment, periods=(period,), cluster=cluster
+        )
+        asked = {"period": period, "cluster": cluster}
+        whole = figure(histories, as_of=at, by=by, **asked)
+        if by is None:
+            assert whole == figure(tally, **asked)
+        else:
+            parts = {of: figure(part, **asked) for of, part in tally.groups().items()}
+            assert {of: rate for of, rate in whole.items() if rate.denominator} == {
+                of: rate for of, rate in parts.items() if rate.denominator
+            }
+    created = lifetimes(histories, as_of=at, by_at=Moment.CREATION, periods=(period,))
+    same = metrics.same_period_rate
+    assert same(histories, as_of=at, period=period) == same(created, period=period)
+
+
 @given(st.lists(read_deals(), max_size=5), moments())
 def test_deals_by_stage_sum_to_the_deals_that_are_there(histories, at):
     stages = metrics.deals_by_stage(histories, as_of=at)

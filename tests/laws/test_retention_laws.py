@@ -126,6 +126,23 @@ def test_retention_is_what_a_slow_second_computation_gives(histories, period):
         assert money.new + money.reactivated == sum(came[a] for a in came.keys() - was.keys())
 
 
+@given(bodies(), st.sampled_from(QUARTERS), st.sampled_from([None, "owner"]), st.integers(0, 40))
+def test_accounts_say_the_same_of_histories_and_of_their_tally(histories, period, by, grace):
+    tally = accounts(histories, as_of=OVER, periods=(period,), by=by, grace_days=grace)
+    kept = retention(histories, as_of=OVER, period=period, by=by)
+    again = renewals(histories, as_of=OVER, period=period, by=by, grace_days=grace)
+    if by is None:
+        assert kept == retention(tally, period=period)
+        assert again == renewals(tally, period=period, grace_days=grace)
+        return
+    groups = tally.groups()
+    assert kept.keys() | again.keys() == groups.keys()
+    for of, part in kept.items():
+        assert part == retention(groups[of], period=period)
+    for of, told in again.items():
+        assert told == renewals(groups[of], period=period, grace_days=grace)
+
+
 @given(bodies(), st.integers(-300, 400))
 def test_recurring_revenue_is_what_a_slow_second_computation_gives(histories, after):
     on_date = START.date() + timedelta(days=after)

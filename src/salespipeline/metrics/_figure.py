@@ -6,6 +6,7 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 from fractions import Fraction
 from functools import update_wrapper
+from inspect import signature
 from typing import Any, Generic, Protocol, Self, TypeVar, cast, overload
 
 from attrs import field, frozen
@@ -14,6 +15,7 @@ from salespipeline._doors import choice, instance, instances
 from salespipeline._record import Record
 from salespipeline.deals import Deal
 from salespipeline.errors import InvalidValueError, UnknownKeyError, brief
+from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.intervals import Interval, clustered, jeffreys, wilson
 from salespipeline.metrics._result import Groups, Plain, Result, plain, stamped
 from salespipeline.money import MINOR_UNITS, Money, exact, total
@@ -21,7 +23,7 @@ from salespipeline.periods import Period, check_zone
 from salespipeline.tallies import Count, Moment, Tally
 from salespipeline.tallies._asking import asks
 
-H_contra = TypeVar("H_contra", contravariant=True)
+H = TypeVar("H")
 T = TypeVar("T")
 
 
@@ -235,13 +237,13 @@ def as_fraction(value: object, name: str) -> Fraction:
     return Fraction(exact(shortest, name))
 
 
-class Figure(Protocol[H_contra, T]):
-    """What every figure of a body of records can be asked with."""
+class DealFigure(Protocol[T]):
+    """What every figure of deals can be asked with."""
 
     @overload
     def __call__(
         self,
-        records: "Iterable[H_contra] | Tally[Any]",
+        deals: "Iterable[DealHistory] | Tally[Any]",
         *,
         as_of: datetime | None = None,
         period: Period | None = None,
@@ -254,7 +256,7 @@ class Figure(Protocol[H_contra, T]):
     @overload
     def __call__(
         self,
-        records: Iterable[H_contra],
+        deals: Iterable[DealHistory],
         *,
         as_of: datetime,
         period: Period | None = None,
@@ -265,8 +267,38 @@ class Figure(Protocol[H_contra, T]):
     ) -> Groups[Hashable, T]: ...
 
 
-class RateFigure(Protocol[H_contra]):
-    """What every rate of a body of records can be asked with.
+class ContactFigure(Protocol[T]):
+    """What every figure of contacts can be asked with."""
+
+    @overload
+    def __call__(
+        self,
+        contacts: "Iterable[ContactHistory] | Tally[Any]",
+        *,
+        as_of: datetime | None = None,
+        period: Period | None = None,
+        by: None = None,
+        zone: tzinfo = UTC,
+        resolution: timedelta | None = None,
+        level: float = 0.95,
+    ) -> T: ...
+
+    @overload
+    def __call__(
+        self,
+        contacts: Iterable[ContactHistory],
+        *,
+        as_of: datetime,
+        period: Period | None = None,
+        by: str,
+        zone: tzinfo = UTC,
+        resolution: timedelta | None = None,
+        level: float = 0.95,
+    ) -> Groups[Hashable, T]: ...
+
+
+class RateFigure(Protocol):
+    """What every rate of deals can be asked with.
 
     Beside what every figure takes: ``cluster``, a field whose values make the clusters that the
     interval goes by, or ``interval``, wilson or jeffreys where each record is its own trial.
@@ -275,7 +307,7 @@ class RateFigure(Protocol[H_contra]):
     @overload
     def __call__(
         self,
-        records: "Iterable[H_contra] | Tally[Any]",
+        deals: "Iterable[DealHistory] | Tally[Any]",
         *,
         as_of: datetime | None = None,
         period: Period | None = None,
@@ -290,7 +322,7 @@ class RateFigure(Protocol[H_contra]):
     @overload
     def __call__(
         self,
-        records: Iterable[H_contra],
+        deals: Iterable[DealHistory],
         *,
         as_of: datetime,
         period: Period | None = None,
@@ -304,7 +336,7 @@ class RateFigure(Protocol[H_contra]):
 
 
 @frozen
-class Counting(Generic[H_contra]):
+class Counting(Generic[H]):
     """How the records of a figure are counted.
 
     Attributes:
@@ -325,7 +357,17 @@ class Counting(Generic[H_contra]):
     lean: Callable[..., Tally[Any]] | None = None
     kind: type[Record] = Deal
 
-    def figure(self, finish: Callable[[Tally[Any], float], T]) -> "Figure[H_contra, T]":
+    @overload
+    def figure(
+        self: "Counting[DealHistory]", finish: Callable[[Tally[Any], float], T]
+    ) -> DealFigure[T]: ...
+
+    @overload
+    def figure(
+        self: "Counting[ContactHistory]", finish: Callable[[Tally[Any], float], T]
+    ) -> ContactFigure[T]: ...
+
+    def figure(self, finish: Callable[[Tally[Any], float], Any]) -> Any:
         """Make a figure of records out of what finishes a tally."""
 
         def measured(
@@ -341,10 +383,10 @@ class Counting(Generic[H_contra]):
             options = self._options(zone, resolution)
             return self.measure(finish, records, as_of, period, by, level, **options)
 
-        named = _named_as(finish, measured, finish.__annotations__["return"])
-        return cast("Figure[H_contra, T]", asks(self.kind)(named))
+        told = self._named_as(finish, measured, finish.__annotations__["return"])
+        return asks(self.kind)(told)
 
-    def rate(self, hits: Callable[[Any], bool | None]) -> "RateFigure[H_contra]":
+    def rate(self, hits: Callable[[Any], bool | None]) -> RateFigure:
         """Make a rate of records out of what says of a row of the tally whether it is a hit.
 
         Args:
@@ -377,8 +419,22 @@ class Counting(Generic[H_contra]):
 
             return self.measure(finish, records, as_of, period, by, level, **options)
 
-        named = _named_as(hits, measured, Rate)
-        return cast("RateFigure[H_contra]", asks(self.kind, interval=RateInterval)(named))
+        told = self._named_as(hits, measured, Rate)
+        return cast("RateFigure", asks(self.kind, interval=RateInterval)(told))
+
+    def _named_as(
+        self, shown: Callable[..., object], measured: Callable[..., object], gives: object
+    ) -> Any:
+        """What measures, as a module's reader sees it: its name, its description, its records."""
+        update_wrapper(measured, shown, ("__module__", "__name__", "__qualname__", "__doc__"))
+        del measured.__wrapped__  # type: ignore[attr-defined] # its own signature is to be shown
+        measured.__annotations__["return"] = gives
+        usual = signature(measured)
+        records, *options = usual.parameters.values()
+        named = [records.replace(name=f"{self.kind.kind}s"), *options]
+        told = usual.replace(parameters=named, return_annotation=gives)
+        measured.__signature__ = told  # type: ignore[attr-defined]
+        return measured
 
     def _clustering(self, cluster: object, interval: object) -> dict[str, object]:
         if cluster is None:
@@ -508,11 +564,3 @@ def _pairs(told: Iterable[tuple[Any, bool, int]]) -> list[tuple[int, int]]:
             hits, of = clusters.get(row.cluster, (0, 0))
             clusters[row.cluster] = hits + n * hit, of + n
     return [*clusters.values(), *alone]
-
-
-def _named_as(shown: Callable[..., object], measured: Callable[..., object], gives: object) -> Any:
-    """What measures, under the name and the description of what a module's reader sees."""
-    update_wrapper(measured, shown, ("__module__", "__name__", "__qualname__", "__doc__"))
-    del measured.__wrapped__  # type: ignore[attr-defined] # its own signature is the one to show
-    measured.__annotations__["return"] = gives
-    return measured

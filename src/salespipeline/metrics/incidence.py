@@ -273,7 +273,7 @@ def _endings(
 
 @overload
 def cumulative_incidence(
-    records: Iterable[DealHistory] | Tally[Lifetime],
+    deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
     as_of: datetime | None = None,
     period: Period | None = None,
@@ -287,7 +287,7 @@ def cumulative_incidence(
 
 @overload
 def cumulative_incidence(
-    records: Iterable[DealHistory],
+    deals: Iterable[DealHistory],
     *,
     as_of: datetime,
     period: Period | None = None,
@@ -301,7 +301,7 @@ def cumulative_incidence(
 
 @asks(causes=check_causes)
 def cumulative_incidence(
-    records: Iterable[DealHistory] | Tally[Lifetime],
+    deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
     as_of: datetime | None = None,
     period: Period | None = None,
@@ -327,7 +327,7 @@ def cumulative_incidence(
         Elsewhere: funnelcast's "win rates are curves"; no vendor known.
 
     Args:
-        records: The histories of deals, or a tally of lifetimes, which has the causes that it was
+        deals: The histories of deals, or a tally of lifetimes, which has the causes that it was
             counted with.
         as_of: The instant to judge from.
         period: The period that the deals were created in; all time if not given.
@@ -346,7 +346,7 @@ def cumulative_incidence(
     Source: Aalen and Johansen, Scandinavian Journal of Statistics 5 (1978) 141-150.
     """
     options = {"zone": zone, "resolution": resolution, "causes": dict(check_causes(causes))}
-    return CREATED.measure(_curves, records, as_of, period, by, level, **options)
+    return CREATED.measure(_curves, deals, as_of, period, by, level, **options)
 
 
 def _curves(tally: Tally[Lifetime], level: float) -> Incidence:
@@ -386,7 +386,7 @@ class WinProbability(Result):
 
 @overload
 def win_probability(
-    records: Iterable[DealHistory] | Tally[Lifetime],
+    deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
     as_of: datetime | None = None,
     horizon_days: float,
@@ -400,7 +400,7 @@ def win_probability(
 
 @overload
 def win_probability(
-    records: Iterable[DealHistory],
+    deals: Iterable[DealHistory],
     *,
     as_of: datetime,
     horizon_days: float,
@@ -414,7 +414,7 @@ def win_probability(
 
 @asks(horizon_days=partial(check_age, name="horizon_days"))
 def win_probability(
-    records: Iterable[DealHistory] | Tally[Lifetime],
+    deals: Iterable[DealHistory] | Tally[Lifetime],
     *,
     as_of: datetime | None = None,
     horizon_days: float,
@@ -439,7 +439,7 @@ def win_probability(
         Elsewhere: the D-day close rate; no vendor known.
 
     Args:
-        records: The histories of deals, or a tally of lifetimes.
+        deals: The histories of deals, or a tally of lifetimes.
         as_of: The instant to judge from.
         horizon_days: Within how many days, such as 365.
         period: The period that the deals were created in; all time if not given.
@@ -460,7 +460,7 @@ def win_probability(
         return _within(_curves(tally, level), tally, horizon)
 
     options = {"zone": zone, "resolution": resolution}
-    return CREATED.measure(finish, records, as_of, period, by, level, **options)
+    return CREATED.measure(finish, deals, as_of, period, by, level, **options)
 
 
 def _within(curve: Incidence, tally: Tally[Lifetime], horizon: float) -> WinProbability:

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from salespipeline._courses import Course
 from salespipeline._doors import instance, whole
 from salespipeline.errors import InvalidValueError, brief
-from salespipeline.events import Event, Opened, Won
+from salespipeline.events import Event, Opened, Reopened, Won
 from salespipeline.history import DealHistory
 from salespipeline.metrics._figure import Amounts, Rate
 from salespipeline.metrics._result import Groups, Result, Table, stamped
@@ -334,14 +334,21 @@ def _kind(histories: Sequence[DealHistory], at: datetime) -> Callable[[Course, E
 
 
 def _first_wins(histories: Sequence[DealHistory], at: datetime) -> dict[str, datetime]:
-    """When each account first had a deal won, whatever became of that later."""
+    """When each account first had a deal won, though that may have been opened again since."""
     first: dict[str, datetime] = {}
     for each in courses(histories, at):
-        known = each[0]
-        wins = [e.at for e in known if e.__class__ is Won] if Won in each[6] else []
-        if known[0].outcome is Outcome.WON:
-            wins.append(known[0].at)
-        account = account_of(each) if wins else None
-        if account is not None:
-            first[account] = min(*wins, first.get(account, wins[0]))
+        if Reopened in each[6]:
+            won = min((event.at for event in each[0] if _wins(event)), default=None)
+        else:
+            won = None if each[3] is not Outcome.WON or each[4] is None else each[4].at
+        account = None if won is None else account_of(each)
+        if account is not None and won is not None and won < first.get(account, _LAST):
+            first[account] = won
     return first
+
+
+def _wins(event: Event) -> bool:
+    return type(event) is Won or (type(event) is Opened and event.outcome is Outcome.WON)
+
+
+_LAST = datetime.max.replace(tzinfo=UTC)
