@@ -382,7 +382,8 @@ def test_a_figure_shows_its_own_name_its_parameters_and_what_it_gives(name):
         name,
         "salespipeline.metrics",
     )
-    assert list(signature.parameters)[:4] == ["records", "as_of", "period", "by"]
+    records = "contacts" if name == "leads" else "deals"
+    assert list(signature.parameters)[:4] == [records, "as_of", "period", "by"]
     assert signature.parameters["as_of"].annotation == datetime | None
     given = {"leads": metrics.Number, "win_rate_closed": Rate, "summary": metrics.Summary}
     assert signature.return_annotation == given[name]

@@ -202,9 +202,10 @@ def _begun(event: Event) -> Created | None:
 def _first_wins(deals: Iterable[DealHistory], at: datetime) -> dict[str, datetime]:
     """For each contact of a won deal, when the first of them was won."""
     first: dict[str, datetime] = {}
-    for _, closing, contacts in _wins(deals, at, Buyer.CONTACT):
-        for contact in contacts:
-            first[contact] = min(closing.at, first.get(contact, closing.at))
+    for each in _won(deals, at):
+        won: datetime = each.closing.at
+        for contact in _contacts(each):
+            first[contact] = min(won, first.get(contact, won))
     return first
 
 
@@ -366,17 +367,18 @@ def repeat_share(
     at, buyer = utc(as_of, "as_of"), choice(Buyer, of, "of")
     group = grouping(by)
     parts: dict[Hashable, _Repeats] = {} if by else {None: _Repeats()}
-    histories = tuple(several(deals, DealHistory))
+    won, buyers = _won(deals, at), _BUYERS[buyer]
     first: dict[str, _Place] = {}
-    for _, closing, buyers in _wins(histories, at, buyer):
-        place = closing.at, closing.record
-        for one in buyers:
+    for each in won:
+        place = each.closing.at, each.closing.record
+        for one in buyers(each):
             if one not in first or place < first[one]:
                 first[one] = place
-    for each, closing, buyers in _wins(histories, at, buyer):
+    for each in won:
+        closing = each.closing
         if period is None or closing.at in period:
             part = parts.setdefault(group and group(each, closing), _Repeats())
-            part.tell(buyers, (closing.at, closing.record), first)
+            part.tell(buyers(each), (closing.at, closing.record), first)
     told = {of: stamped(part.told(buyer, level), at, period) for of, part in parts.items()}
     return told[None] if by is None else Groups(told, at, period)
 
@@ -385,23 +387,21 @@ _Place: TypeAlias = tuple[datetime, str]
 """Where a won deal stands in the order of winning: when it was won, and its id."""
 
 
-def _wins(
-    deals: Iterable[DealHistory], at: datetime, buyer: Buyer
-) -> Iterator[tuple[Course, Event, tuple[str, ...]]]:
-    """The course of each won deal, its closing and who bought."""
-    for each, closing in _won(deals, at):
-        if buyer is Buyer.CONTACT:
-            yield each, closing, cast("Deal", Deal.replay(each.known)).contacts
-        else:
-            account = account_of(each)
-            yield each, closing, () if account is None else (account,)
+def _won(deals: Iterable[DealHistory], at: datetime) -> list[Any]:
+    """The courses of won deals."""
+    return [each for each in courses(deals, at) if each[3] is Outcome.WON]
 
 
-def _won(deals: Iterable[DealHistory], at: datetime) -> Iterator[tuple[Course, Event]]:
-    """The course of each won deal, and its closing."""
-    for each in courses(deals, at):
-        if each.outcome is Outcome.WON and each.closing is not None:
-            yield each, each.closing
+def _contacts(each: Course) -> tuple[str, ...]:
+    return cast("Deal", Deal.replay(each.known)).contacts
+
+
+def _accounts(each: Course) -> tuple[str, ...]:
+    account = account_of(each)
+    return () if account is None else (account,)
+
+
+_BUYERS = {Buyer.ACCOUNT: _accounts, Buyer.CONTACT: _contacts}
 
 
 class _Repeats:
@@ -504,8 +504,9 @@ def referral_share(
 
     leads = ((known, _first_at(known, LifecycleStage.LEAD)) for known in _standing(contacts, at))
     new = ((known, lead) for known, lead in leads if lead is not None)
+    won = ((each, each.closing) for each in _won(deals, at))
     rates = (
         share(new, reading(Contact, "source"), "lead_without_source"),
-        share(_won(deals, at), grouping("source"), "won_without_source"),
+        share(won, grouping("source"), "won_without_source"),
     )
     return stamped(Referrals(*rates, left_out=dict(+left_out)), at, period)
