@@ -257,6 +257,19 @@ def test_all_that_is_wrong_is_named_together(name):
     assert [each for each in wrong if not _is_named(each, message)] == []
 
 
+def test_periods_that_can_be_read_but_once_are_kept():
+    periods = (days(0, 30), days(30, 60))
+    for name in ("cohort_table", "velocity_series"):
+        once = FIGURES[name](**asked(name, FIGURES[name], periods=iter(periods)))
+        assert len(once) > 1
+        assert once == FIGURES[name](**asked(name, FIGURES[name], periods=periods))
+
+
+def test_a_call_without_its_records_is_a_call_gone_wrong():
+    with pytest.raises(TypeError, match="deals"):
+        FIGURES["moves"](as_of=AS_OF)
+
+
 OTHERWISE = {
     "as_of": day(3),
     "by": "source",
