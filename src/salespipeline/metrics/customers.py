@@ -389,7 +389,7 @@ _Place: TypeAlias = tuple[datetime, str]
 
 def _won(deals: Iterable[DealHistory], at: datetime) -> list[Any]:
     """The courses of won deals."""
-    return [each for each in courses(deals, at) if each[3] is Outcome.WON]
+    return [each for each in courses(deals, at) if each.outcome is Outcome.WON]
 
 
 def _contacts(each: Course) -> tuple[str, ...]:

@@ -328,7 +328,8 @@ def _kind(histories: Sequence[DealHistory], at: datetime) -> Callable[[Course, E
         if account is None:
             return Customers.UNKNOWN
         won = first.get(account)
-        return Customers.EXISTING if won is not None and won < each[0][0].at else Customers.NEW
+        earlier = won is not None and won < each.known[0].at
+        return Customers.EXISTING if earlier else Customers.NEW
 
     return kind
 
@@ -337,10 +338,11 @@ def _first_wins(histories: Sequence[DealHistory], at: datetime) -> dict[str, dat
     """When each account first had a deal won, though that may have been opened again since."""
     first: dict[str, datetime] = {}
     for each in courses(histories, at):
-        if Reopened in each[6]:
-            won = min((event.at for event in each[0] if _wins(event)), default=None)
+        known, _, _, outcome, closing, _, kinds = each
+        if Reopened in kinds:
+            won = min((event.at for event in known if _wins(event)), default=None)
         else:
-            won = None if each[3] is not Outcome.WON or each[4] is None else each[4].at
+            won = None if outcome is not Outcome.WON or closing is None else closing.at
         account = None if won is None else account_of(each)
         if account is not None and won is not None and won < first.get(account, _LAST):
             first[account] = won

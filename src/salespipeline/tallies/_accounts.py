@@ -217,17 +217,17 @@ def services(
     found: dict[str, list[Any]] = {}  # of each deal its events' course, and what says its terms
     won = Outcome.WON
     for each in courses(deals, at):
-        is_won = each[3] is won
-        if not is_won and not unwon:
+        known, _, _, outcome, _, _, kinds = each
+        if outcome is not won and not unwon:
             continue
-        told: Any = each[0][0] if _TELLING.isdisjoint(each[6]) else Deal.replay(each[0])
+        told: Any = known[0] if _TELLING.isdisjoint(kinds) else Deal.replay(known)
         account = told.account
         wanted = unwon and told.renews is not None
-        if is_won:
+        if outcome is won:
             why = _unusable(told.term, account)
             wanted = wanted or why is None
             if why is not None:
-                left_out[group and group(each, each.known[-1]), why] += 1
+                left_out[group and group(each, known[-1]), why] += 1
         if account is None or not wanted:
             continue
         there = found.get(account)
@@ -240,8 +240,8 @@ def services(
 
 
 def _service(each: Course, told: Any) -> Service:
-    record, renews = each[0][0].record, told.renews
-    term: Term | None = told.term if each[3] is Outcome.WON else None
+    record, renews = each.known[0].record, told.renews
+    term: Term | None = told.term if each.outcome is Outcome.WON else None
     if term is not None and term.recurring.minor < 0:
         term = None
     renewal = renews is not None or told.sale_type is SaleType.RENEWAL

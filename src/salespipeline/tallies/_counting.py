@@ -211,7 +211,7 @@ def stepper(steps: Sequence[Period]) -> Callable[[datetime], int | None] | None:
 
 def event_at(moment: Moment, each: Course) -> Event:
     """The event after which a deal's group is read."""
-    known, closing = each[0], each[4]
+    known, closing = each[0], each[4]  # by places, since names take longer
     if closing is not None and moment is Moment.CLOSING:
         return closing
     last: Event = known[0] if moment is Moment.CREATION else known[-1]
@@ -235,7 +235,7 @@ def grouping(by: str | None) -> Callable[[Course, Event], Any] | None:
         return lambda each, last: read(each.known, last)
     telling = _telling(by)
 
-    def value(each: Course, last: Event) -> Hashable:
+    def value(each: Course, last: Event) -> Hashable:  # by places, since names take longer
         return first(each[0][0]) if telling.isdisjoint(each[6]) else read(each[0], last)
 
     return value
@@ -269,11 +269,10 @@ def reading(kind: type[Record], by: str | None) -> Callable[[Known, Event], Any]
 
 def account_of(each: Course) -> str | None:
     """The account of a deal after all its events."""
-    known = each[0]
-    if _ACCOUNT_SAID.isdisjoint(each[6]):
-        first: str | None = known[0].account
-        return first
-    account: str | None = reading(Deal, "account")(known, known[-1])
+    known = each.known
+    account: str | None = known[0].account
+    if not _ACCOUNT_SAID.isdisjoint(each.kinds):
+        account = reading(Deal, "account")(known, known[-1])
     return account
 
 

@@ -181,26 +181,26 @@ def endings(
 ) -> Tally[Lifetime]:
     """Count deals by how they ended alone: `lifetimes` without ages and amounts, for rates."""
     measure(zone, resolution)
-    at, group, clustered, placed = as_of, grouping(by), grouping(cluster), _placer(periods)
+    at, placed = utc(as_of, "as_of"), _placer(periods)
+    group, clustered = grouping(by), grouping(cluster)
     counts: dict[Any, int] = {}
     for _, ran, settled in lives(deals, at):
         read: Any = (group or clustered) and event_at(by_at, ran)
         key = (
             group and group(ran, read),
             placed and placed(ran, settled),
-            ran[3],
+            ran.outcome,
             clustered and clustered(ran, read),
         )
         counts[key] = counts.get(key, 0) + 1
     rows: dict[Lifetime, Count] = {}
-    for (of, periods_of, outcome, shared), n in counts.items():
-        created, closed = periods_of or _NOWHERE
+    for (of, within, outcome, shared), n in counts.items():
+        created, closed = within or _NOWHERE
         rows[Lifetime(of, created, closed, 0, None, None, outcome, None, shared)] = Count(n)
     return Tally("endings", at, rows, periods, resolution, zone, by)
 
 
 _Lived: TypeAlias = tuple[int, int | None, Why | None, Outcome, str | None]
-
 
 _Placed: TypeAlias = tuple[int | None, int | None]
 """The numbers of the periods in which a deal was created and closed."""
