@@ -1,5 +1,7 @@
 """Every figure is defined, and the metric dictionary says what the code says."""
 
+import inspect
+
 import pytest
 
 from metric_dictionary import PAGE, PARTS, definition, figures, first_sentence, page, sentences
@@ -22,9 +24,7 @@ Args:
 
 @pytest.mark.parametrize("name", figures())
 def test_a_figure_says_its_definition_in_all_its_parts(name):
-    text = figures()[name].__doc__ or ""
-    indented = "\n".join(line.removeprefix("    ") for line in text.splitlines())
-    said = definition(indented)
+    said = definition(inspect.getdoc(figures()[name]) or "")
     assert [part for part in PARTS if not said.get(part)] == []
 
 

@@ -325,7 +325,7 @@ def test_a_pandas_instant_is_read_to_the_microsecond():
 def test_numbers_of_numpy_are_read_as_the_numbers_they_are():
     numpy = pytest.importorskip("numpy", reason="the cells are real numpy scalars")
     row = record(id=numpy.int64(7), amount=numpy.float64(12.5), seats=numpy.int32(40))
-    row |= {"share": numpy.float64(0.25), "closed": numpy.datetime64("NaT")}
+    row |= {"share": numpy.float64(0.25), "closed": numpy.datetime64("NaT", "s")}
     mapping = RECORDS | {"attributes": {"seats": "seats", "share": "share"}}
     deal = history(row, mapping).latest
     assert (deal.id, deal.amount) == ("7", Money("12.5", "EUR"))

@@ -373,6 +373,7 @@ def _values(tables: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]
 
 
 _PROBE = datetime(2001, 12, 31, 13, 59, 58, tzinfo=UTC)
+_ANOTHER_YEAR = _PROBE.replace(year=2007)  # which ends on a Monday, too
 
 
 def _date_format(given: Mapping[str, Any], faults: list[str]) -> str | None:
@@ -380,12 +381,14 @@ def _date_format(given: Mapping[str, Any], faults: list[str]) -> str | None:
     date_format: str | None = given.get("date_format")
     if date_format is None:
         return None
-    try:
-        read = parse(_PROBE.strftime(date_format), date_format)
-    except (ValueError, Warning):
+    try:  # days of two years look alike without a year, and Python warns of reading such
+        written, other = (probe.strftime(date_format) for probe in (_PROBE, _ANOTHER_YEAR))
+        read = None if written == other else parse(written, date_format)
+    except ValueError:
         read = None
     if read is None or (read.year, read.month, read.day) != (2001, 12, 31):
         faults.append(f"date_format {brief(date_format)} does not hold a year, month and day")
+        return None
     return date_format
 
 
