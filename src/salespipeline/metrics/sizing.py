@@ -543,11 +543,10 @@ def _sizing_of(
     sold: _Sold, target: Money, people: int, rates: Rates | None, asked: tuple[int, int, float]
 ) -> Sizing:
     won, lost = sold.outcomes[Outcome.WON], sold.outcomes[Outcome.LOST]
-    units = exact_rates(target.currency, rates, (each.currency for each in sold.amounts))
-    sizes = sorted(Fraction(each.amount) * units[each.currency] for each in sold.amounts)
+    total, sizes = _sizes(sold.amounts, target.currency, rates)
     known = Sizing(
         target,
-        sum(sizes, Fraction()) / len(sizes) if sizes else None,
+        total / len(sizes) if sizes else None,
         Fraction(won, won + lost) if won + lost else None,
         people,
         Rate.of(won, won + lost, asked[2]),
@@ -556,12 +555,28 @@ def _sizing_of(
     )
     if len(sizes) < 2 or known.leads.n is None:
         return known
-    deals, leads = zip(*_drawn(known, [float(size) for size in sizes], asked), strict=True)
+    deals, leads = zip(*_drawn(known, sizes, asked), strict=True)
     return evolve(
         known,
         deals_range=_range(deals, asked[2], "bootstrap"),
         leads_range=_range(leads, asked[2], "bootstrap and jeffreys"),
     )
+
+
+def _sizes(
+    amounts: Sequence[Money], currency: str, rates: Rates | None
+) -> tuple[Fraction, list[float]]:
+    """The sum of amounts in a currency, exact, and each of them, the smallest first."""
+    units = exact_rates(currency, rates, (each.currency for each in amounts))
+    least = {code: rate * Fraction(Money.of_minor(1, code).amount) for code, rate in units.items()}
+    minor: Counter[str] = Counter()
+    for each in amounts:
+        minor[each.currency] += each.minor
+    parts = {code: unit.as_integer_ratio() for code, unit in least.items()}
+    sizes = sorted(
+        each.minor * many / of for each in amounts for many, of in (parts[each.currency],)
+    )
+    return sum((n * least[code] for code, n in minor.items()), Fraction()), sizes
 
 
 def _drawn(
