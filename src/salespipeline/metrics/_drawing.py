@@ -64,24 +64,26 @@ class _Sums:
     def __init__(self, runs: int) -> None:
         self._runs = runs
         self._digits: list[int] = []
-        self._below = 0
+        self._most = self._below = 0
 
     def add(self, amount: int, bits: int) -> None:
         """Add an amount to the runs whose bits are set; one below 0 by what it leaves out."""
         if amount < 0:
             self._below += amount
             amount, bits = -amount, bits ^ ((1 << self._runs) - 1)
-        digits = self._digits
-        digits.extend([0] * (amount.bit_length() - len(digits)))
-        while amount:
-            low = amount & -amount
-            amount ^= low
-            place, carry = low.bit_length() - 1, bits
-            while carry:
-                if place == len(digits):
-                    digits.append(0)
-                digits[place], carry = digits[place] ^ carry, digits[place] & carry
-                place += 1
+        self._most += amount
+        digits, carry, place = self._digits, 0, 0
+        digits.extend([0] * (self._most.bit_length() - len(digits)))
+        while amount or carry:
+            digit = digits[place]
+            added = bits if amount & 1 else 0
+            if added and carry:
+                either = digit ^ added
+                digits[place], carry = either ^ carry, digit & added | carry & either
+            elif added or carry:
+                added = added or carry
+                digits[place], carry = digit ^ added, digit & added
+            amount, place = amount >> 1, place + 1
 
     def by_run(self) -> list[int]:
         """The sum of each run, in order."""
