@@ -38,7 +38,9 @@ def draws(parts: int, limit: float | None) -> dict[str, object]:
         return [each for _ in range(parts) for each in won(deals, 1, RUNS // parts, rng)[0]]
 
     def theirs() -> np.ndarray:
-        runs = [(generator.random((RUNS // parts, DEALS)) < chances) @ amounts for _ in range(parts)]
+        runs = [
+            (generator.random((RUNS // parts, DEALS)) < chances) @ amounts for _ in range(parts)
+        ]
         return np.concatenate(runs)
 
     apart = abs(sum(ours()) / RUNS / float(theirs().mean()) - 1)

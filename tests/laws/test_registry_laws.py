@@ -96,13 +96,7 @@ def test_tallies_of_parts_sum_to_the_tally_of_all(name, data):
     assert (parts[0] + parts[1] if None not in parts else None) == whole
 
 
-IN_ORDER_MET = frozenset({"review"})
-"""Lists that keep what happened at one instant in the order in which records were given."""
-
-
-@pytest.mark.parametrize(
-    "name", [each for each in _of(FIGURES | TALLIES) if each not in IN_ORDER_MET]
-)
+@pytest.mark.parametrize("name", _of(FIGURES | TALLIES))
 @FEWER
 @given(data=st.data())
 def test_the_order_of_records_changes_nothing(name, data):

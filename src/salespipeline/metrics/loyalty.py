@@ -328,7 +328,7 @@ def _kind(histories: Sequence[DealHistory], at: datetime) -> Callable[[Course, E
         if account is None:
             return Customers.UNKNOWN
         won = first.get(account)
-        earlier = won is not None and won < each.known[0].at
+        earlier = won is not None and won < each[0][0].at
         return Customers.EXISTING if earlier else Customers.NEW
 
     return kind

@@ -416,7 +416,7 @@ class _Body:
 
     def review(self, owner: str | None, stuck: Mapping[Hashable, Any]) -> Review:
         """The review of one owner."""
-        theirs = self._open.get(owner, [])
+        theirs = sorted(self._open.get(owner, []), key=attrgetter("id"))
         found = stuck.get(owner)
         hung: Table[StalledDeal] = Table() if found is None else found.deals
         moved = sorted(self._moved.get(owner, []), key=lambda each: (each.at, each.deal))
