@@ -7,7 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from contracts import check_door, check_value
-from salespipeline.errors import InvalidValueError, MixedCurrenciesError, UnknownKeyError
+from salespipeline.errors import (
+    InvalidValueError,
+    MixedCurrenciesError,
+    UnknownKeyError,
+    WrongTypeError,
+)
 from salespipeline.metrics.attainment import attainment, attainment_steps
 from salespipeline.money import Money
 from salespipeline.periods import Period, Unit
@@ -86,6 +91,11 @@ TEAM = {"bob": euros(40), "eve": euros(10), "cy": euros(0), "ada": euros(100)}
 
 def by_owner(quota, deals=BODY, **asked):
     return attainment(deals, quota=quota, period=TEN, as_of=day(20), by="owner", **asked)
+
+
+def test_groups_need_a_quota_each():
+    with pytest.raises(WrongTypeError, match="as by= is given"):
+        by_owner(euros(180))
 
 
 def test_a_team_has_one_attainment_for_each_quota():

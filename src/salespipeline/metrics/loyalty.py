@@ -167,10 +167,9 @@ def customer_lifetime(
     unusable: Counter[tuple[Hashable, Unusable]] = Counter()
     for _, sold in services(deals, at, unusable, group):
         terms = sorted((each for each in in_force(sold) if each.start < each.end), key=order_of)
-        if terms:
-            first = terms[0]
-            of = group and group(first.course, _closing(first.course.known))
-            bodies.setdefault(of, _Lives()).add(terms, today, grace, zone)
+        first = terms[0].course  # the latest term is never cut
+        of = group and group(first, _closing(first.known))
+        bodies.setdefault(of, _Lives()).add(terms, today, grace, zone)
     for (of, why), n in unusable.items():
         bodies.setdefault(of, _Lives()).left_out[str(why)] += n
     if by is None:

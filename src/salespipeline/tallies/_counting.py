@@ -149,14 +149,6 @@ def courses(deals: Iterable[DealHistory], at: datetime) -> Iterator[Course]:
                 yield course(known)
 
 
-def course_at(deal: DealHistory, at: datetime) -> Course | None:
-    """The course of a deal up to an instant in UTC, or None if it was not there."""
-    if deal.settled_at <= at:
-        return deal.whole_course
-    known = deal.standing(at)
-    return course(known) if known else None
-
-
 def lives(deals: Iterable[DealHistory], at: datetime) -> Iterator[tuple[Life, Course, datetime]]:
     """How long each deal lived that was there at an instant in UTC, its course, when settled."""
     for deal in several(deals, DealHistory):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from salespipeline._doors import instance, instances
 from salespipeline.deals import Deal
-from salespipeline.errors import InvalidValueError, WrongTypeError
+from salespipeline.errors import InvalidValueError
 from salespipeline.events import ActivityRecorded, Deleted, Event, Merged, Opened, Voided
 from salespipeline.history import DealHistory
 from salespipeline.money import Money
@@ -105,8 +105,6 @@ def flows(
     if not steps:
         raise InvalidValueError("periods", ("there is none",))
     stepper(steps)
-    if not isinstance(net, bool):
-        raise WrongTypeError("net", "True or False", net)
     read = _reading(of_field(by), window, zone)
     counts: dict[Any, list[int]] = {}
     for deal in several(deals, DealHistory):

@@ -122,14 +122,11 @@ def _waiting(
     hours: WorkingHours | None, resolution: timedelta
 ) -> Callable[[datetime, datetime, bool], int]:
     """How to count the units between two instants: those begun, or the whole ones alone."""
-    unit = instance(timedelta, resolution, "resolution")
-    if unit <= timedelta():
-        raise InvalidValueError("resolution", (f"{unit} is not more than nothing",))
     worked = None if hours is None else instance(WorkingHours, hours, "hours").between
 
     def waited(start: datetime, end: datetime, begun: bool) -> int:  # noqa: FBT001 - private
         length = end - start if worked is None else worked(start, end)
-        return -(-length // unit) if begun else length // unit
+        return -(-length // resolution) if begun else length // resolution
 
     return waited
 
