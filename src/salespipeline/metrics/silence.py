@@ -12,7 +12,7 @@ from attrs import frozen
 from salespipeline._doors import instance, instances, whole
 from salespipeline.contacts import Contact
 from salespipeline.deals import Deal
-from salespipeline.errors import InvalidValueError, WrongTypeError, brief
+from salespipeline.errors import InvalidValueError, brief
 from salespipeline.events import ActivityRecorded, Direction
 from salespipeline.history import ContactHistory, DealHistory
 from salespipeline.lifecycle import STANDARD_STATUSES, LifecycleStage, StatusKind, StatusScheme
@@ -20,7 +20,7 @@ from salespipeline.metrics._figure import Rate
 from salespipeline.metrics._result import Plain, Result, Table, stamped
 from salespipeline.periods import check_zone, days_between, utc
 from salespipeline.tallies._asking import asks
-from salespipeline.tallies._counting import several
+from salespipeline.tallies._counting import several, stranger
 from salespipeline.tallies._people import is_lead
 
 _MOST_DAYS = 36_525
@@ -165,7 +165,7 @@ def silent_leads(
 
 def _known(contact: object, at: datetime) -> tuple[Any, ...]:
     if not isinstance(contact, ContactHistory):
-        raise WrongTypeError("contacts", "several ContactHistory values", contact)
+        raise stranger(ContactHistory, contact)
     return contact.standing(at)
 
 
