@@ -266,8 +266,10 @@ def test_periods_that_can_be_read_but_once_are_kept():
 
 
 def test_a_call_without_its_records_is_a_call_gone_wrong():
-    with pytest.raises(TypeError, match="deals"):
+    with pytest.raises(TypeError, match=r"^moves\(\) missing a required argument: 'deals'$"):
         FIGURES["moves"](as_of=AS_OF)
+    with pytest.raises(TypeError, match=r"^leads\(\) got an unexpected keyword argument 'when'$"):
+        FIGURES["leads"]((), when=AS_OF)
 
 
 OTHERWISE = {

@@ -64,7 +64,10 @@ def asks(kind: type[Record] = Deal, **own: Door) -> Callable[[F], F]:
 
         @wraps(call)
         def asked(*args: Any, **named: Any) -> Any:
-            given = signature().bind(*args, **named)
+            try:
+                given = signature().bind(*args, **named)
+            except TypeError as why:  # a call gone wrong, in Python's own words
+                raise TypeError(f"{call.__name__}() {why}") from None
             _pass(given, doors)
             return call(*given.args, **given.kwargs)
 
