@@ -298,7 +298,9 @@ def new_and_existing(
     """
     at, histories = utc(as_of, "as_of"), tuple(several(deals, DealHistory))
     periods = () if period is None else (period,)
-    tally = lifetimes_of(histories, _kind(histories, at), as_of=at, periods=periods, zone=zone)
+    tally = lifetimes_of(
+        histories, _kind(histories, at), as_of=at, periods=periods, zone=zone, worth=Outcome.WON
+    )
     nobody, found = evolve(tally, rows={}), cast("dict[Customers, Tally[Lifetime]]", tally.groups())
     parts = {Customers.EXISTING: nobody, Customers.NEW: nobody} | found
     told = (stamped(_selling(kind, part, level), at, period) for kind, part in parts.items())

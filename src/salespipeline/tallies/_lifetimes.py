@@ -136,8 +136,12 @@ def lifetimes_of(
     resolution: timedelta | None = None,
     cluster: str | None = None,
     causes: Mapping[str, Collection[str]] | None = None,
+    worth: Outcome | None = None,
 ) -> Tally[Lifetime]:
-    """`lifetimes` grouped by whatever can be read of a deal, at a moment if it asks for one."""
+    """`lifetimes` grouped by whatever can be read of a deal, just after an event if that is asked.
+
+    With ``worth`` only the amounts of deals of that outcome are added up.
+    """
     at, steps = utc(as_of, "as_of"), instances(Period, periods, "periods")
     named, length = check_causes(causes), measure(zone, resolution)
     clustered, placed = grouping(cluster), _placer(steps)
@@ -161,10 +165,9 @@ def lifetimes_of(
             counts[key] = row = [0, 0]
         row[0] += 1
         amount = ran[5]
-        if amount is not None:
+        if amount is not None and (worth is None or ran[3] is worth):
             row[1] += amount.minor
-    asked = (("cluster", cluster), ("causes", named))
-    settings = tuple((name, value) for name, value in asked if value)
+    settings = tuple(each for each in (("cluster", cluster), ("causes", named)) if each[1])
     return Tally("lifetimes", at, _rows(counts, at), steps, resolution, zone, settings=settings)
 
 
