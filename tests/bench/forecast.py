@@ -57,7 +57,7 @@ def main() -> None:
     asked = parser.parse_args()
     rows = [draws(1, 6.0), draws(16, 6.0)]
     each = asked.deals / (730 + 91)
-    for part in (0.25, 0.5, 2.0, 1.0):
+    for part in (0.25, 0.5, 2.0, 1.0):  # the last is what follows is of
         deals, origin, end = pipeline(1, a_day=each * part)
         gc.collect()
         gc.freeze()  # the deals of an application stand beyond the collector, too
