@@ -307,15 +307,14 @@ def velocity_attribution(
         MixedCurrenciesError: Won deals have several currencies, and no rate for one of them.
     """
     number_of, cycle = check_number_of(number), check_cycle_of(cycle_of)
-    old, new = before, after
-    if number_of is not NumberOf.OPEN and not as_long(old, new, zone):
+    if number_of is not NumberOf.OPEN and not as_long(before, after, zone):
         fault = (
-            f"{number_of.value} deals of {old.days(zone)} days do not compare with those of "
-            f"{new.days(zone)}: take before=after.preceding(), or open deals"
+            f"{number_of.value} deals of {before.days(zone)} days do not compare with those of "
+            f"{after.days(zone)}: take before=after.preceding(), or open deals"
         )
         raise InvalidValueError("periods", (fault,))
     histories = instances(DealHistory, deals, "deals")
-    tallies = [counted_at_end(histories, period, by, zone) for period in (old, new)]
+    tallies = [counted_at_end(histories, period, by, zone) for period in (before, after)]
 
     def attributed(group: Hashable) -> Attribution:
         velocities = (
@@ -327,11 +326,11 @@ def velocity_attribution(
                 currency,
                 rates,
             )
-            for tally, period in zip(tallies, (old, new), strict=True)
+            for tally, period in zip(tallies, (before, after), strict=True)
         )
         return Attribution.of(*velocities)
 
     if by is None:
         return attributed(None)
     groups = dict.fromkeys(row.group for tally in tallies for row in tally.rows)
-    return Groups(((group, attributed(group)) for group in groups), tallies[1].as_of, new)
+    return Groups(((group, attributed(group)) for group in groups), tallies[1].as_of, after)

@@ -12,7 +12,7 @@ from typing import TypeAlias, overload
 
 from attrs import field, frozen
 
-from salespipeline._doors import choice, gathered, instances
+from salespipeline._doors import choice, instances
 from salespipeline.errors import InvalidValueError, MixedCurrenciesError
 from salespipeline.history import DealHistory
 from salespipeline.intervals import check_level
@@ -399,13 +399,12 @@ def win_rate_by_size(
 
     if isinstance(deals, Tally):
         return _SIZES.measure(finish, deals, as_of, period, by, level)
-    doors = {"as_of": (utc, as_of), "level": (check_level, level)}
-    at, trust = gathered("figure", *doors, **doors).values()
+    at = utc(as_of, "as_of")
     parts: dict[Hashable, list[_Standing]] = {} if by else {None: []}
     for of, outcome, currency, counts in _placed(deals, at, period, by, None):
         parts.setdefault(of, []).append((outcome, currency, counts))
     found = {
-        of: stamped(Table(_bands(part, ends, rates, trust)), at, period)
+        of: stamped(Table(_bands(part, ends, rates, level)), at, period)
         for of, part in parts.items()
     }
     return found[None] if by is None else Groups(found, at, period)
