@@ -7,8 +7,9 @@ those of the processor, the best of some rounds in turn.
 
 What is loaded is put beyond the garbage collector, which is on while either side works: going
 through the other's data would only blur the times of both. Growth is the time of ours by that on
-fewer deals, for each deal. Memory is what either side allocates at most at one time beside what
-is loaded, by tracemalloc, in a run of its own.
+fewer deals, for each deal: ten bodies of them from all over the deals, each counted once, since a
+body that is counted again and again stays in the processor's cache. Memory is what either side
+allocates at most at one time beside what is loaded, by tracemalloc, in a run of its own.
 """
 
 import gc
@@ -133,14 +134,16 @@ class Bench:
         self.deals = [DealHistory(each) for each in events]
         self.loading = time.perf_counter() - start
         self.events = sum(map(len, events))
-        self._table, self._few = frame(events), self.deals[:few]
+        self._table = frame(events)
+        starts = range(0, max(1, deals - few), max(1, deals // 10))
+        self._few = [self.deals[start : start + few] for start in starts]
         del events
         gc.collect()
         gc.freeze()
 
     def measured(self, figure: Figure, *, rounds: int, memory: bool) -> Row:
         """How long a figure takes, and theirs; how it grows, and what it allocates."""
-        deals, few, name = self.deals, self._few, figure.name
+        deals, name = self.deals, figure.name
         if figure.theirs is None:
             times: tuple[float, float | None] = min(self._alone(figure, rounds)), None
         else:
@@ -154,11 +157,10 @@ class Bench:
             )
         found = row(name, *times, figure.limit if figure.theirs else None)
         found["growth"] = found["ours_mb"] = found["theirs_mb"] = None
-        if len(few) < len(deals):
-            small = min(
-                once(lambda: figure.ours(few), time.process_time) for _ in range(rounds + 2)
-            )
-            found["growth"] = times[0] / small / (len(deals) / len(few))
+        counted = sum(map(len, self._few))
+        if len(self._few) > 1:
+            small = sum(once(lambda: figure.ours(few), time.process_time) for few in self._few)  # noqa: B023
+            found["growth"] = times[0] / small * counted / len(deals)
         if memory:
             found["ours_mb"] = allocated(lambda: figure.ours(deals))
             found["theirs_mb"] = figure.theirs and allocated(lambda: theirs(table))
