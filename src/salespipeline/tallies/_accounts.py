@@ -165,12 +165,13 @@ def _counted(
     grace, today = check_grace(grace_days), on(at, check_zone(zone)).toordinal()
     group = grouping(by)
     left_out: Counter[tuple[Hashable, Unusable]] = Counter()
-    found = services(deals, at, left_out, group, unwon=endings)
     teller = _Teller(group)
     frames = [
         (number, step, _day_before(step.start, zone), _day_before(step.end, zone))
         for number, step in enumerate(steps)
     ]
+    relevant = None if balances else _having_ends([(first, last) for *_, first, last in frames])
+    found = services(deals, at, left_out, group, unwon=endings, relevant=relevant)
     for _, sold in found:
         terms = in_force(sold)
         for number, step, first, last in frames:
@@ -204,6 +205,7 @@ def services(
     group: Callable[[Course, Event], Hashable] | None = None,
     *,
     unwon: bool = False,
+    relevant: Callable[[Sequence[Any]], bool] | None = None,
 ) -> Iterator[tuple[str, list[Service]]]:
     """What won deals with a term say, account by account.
 
@@ -213,6 +215,7 @@ def services(
         left_out: Where to count what cannot be used, by group and reason, before the first account.
         group: How to read the group of a deal, or None.
         unwon: Whether to tell of renewals that are not won, or have no term, too.
+        relevant: Of which accounts to tell, by what says the terms of their deals; of all if None.
     """
     found: dict[str, list[Any]] = {}  # of each deal its events' course, and what says its terms
     won = Outcome.WON
@@ -236,6 +239,8 @@ def services(
         else:
             there += (each, told)
     for account, pairs in found.items():
+        if relevant is not None and not relevant(pairs[1::2]):
+            continue
         yield account, [_service(*pair) for pair in zip(pairs[::2], pairs[1::2], strict=True)]
 
 
@@ -248,6 +253,17 @@ def _service(each: Course, told: Any) -> Service:
     start, end = (0, 0) if term is None else (term.start.toordinal(), term.end.toordinal())
     other = None if renews == record else renews
     return Service(record, term, other, renewal, each, start, end, end)
+
+
+def _having_ends(spans: Sequence[tuple[int, int]]) -> Callable[[Sequence[Any]], bool]:
+    """How to tell whether any term of an account begins or ends in one of some spans of days."""
+
+    def has(said: Sequence[Any]) -> bool:
+        terms = [told.term for told in said if told.term is not None]
+        days = [day.toordinal() for term in terms for day in (term.start, term.end)]
+        return any(first < day <= last for day in days for first, last in spans)
+
+    return has
 
 
 def _unusable(term: Term | None, account: str | None) -> Unusable | None:
